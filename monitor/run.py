@@ -1,0 +1,77 @@
+"""A run: one execution of a task, with state, counts, log and error."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from identifiers import PortalId, RunId
+
+Task = Literal["connection_test", "import", "recalculation", "reclamation"]
+Trigger = Literal["timer", "manual", "queue"]
+State = Literal["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"]
+FINISHED: frozenset[State] = frozenset({"Succeeded", "PartiallySucceeded", "Failed"})
+MAX_LOG_LINES = 200
+
+
+class RunError(msgspec.Struct, frozen=True):
+    """Why a run failed, in the words of the error catalogue."""
+
+    code: str
+    message: str
+    remedy: str
+    microsoft_code: str | None = None
+    microsoft_message: str | None = None
+    request_id: str | None = None
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """One line of a run's log."""
+
+    at: datetime
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One execution of a task.
+
+    `parent_run_id` is the run that asked for this one: the batch over many
+    portals, or the recalculation that imports first. `counts` are named in
+    snake_case, e.g. `contacts_added`, `graph_requests`, `graph_retries`.
+    """
+
+    run_id: RunId
+    task: Task
+    trigger: Trigger
+    state: State
+    created_at: datetime
+    portal_id: PortalId | None = None
+    portal_name: str | None = None
+    parent_run_id: RunId | None = None
+    child_count: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    counts: dict[str, int] = {}
+    error: RunError | None = None
+    log: tuple[LogLine, ...] = ()
+
+
+def new_run_id(now: datetime) -> RunId:
+    """A UUIDv7: its first 48 bits are the milliseconds of `now`, so storage can find its month."""
+    milliseconds = int(now.timestamp() * 1000)
+    tail = secrets.token_bytes(10)
+    raw = bytearray(milliseconds.to_bytes(6, "big") + tail)
+    raw[6] = 0x70 | (raw[6] & 0x0F)
+    raw[8] = 0x80 | (raw[8] & 0x3F)
+    text = raw.hex()
+    return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def created_at(run_id: RunId) -> datetime:
+    """When the run was created, read from its ID; to the millisecond."""
+    return datetime.fromtimestamp(int(run_id.replace("-", "")[:12], 16) / 1000, UTC)

@@ -1,0 +1,144 @@
+"""Typed settings, read from a mapping; every error names the setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from errors import InvalidInput
+from portals.model import CLOUDS, Cloud
+
+CATALOGUE_URL = (
+    "https://download.microsoft.com/download/e/3/e/e3e9faf2-f28b-490a-9ada-c6089a1fc5b0/"
+    "Product%20names%20and%20service%20plan%20identifiers%20for%20licensing.csv"
+)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the deployment decides. Times are in the unit that their name says."""
+
+    storage_connection: str | None
+    table_service_url: str | None
+    queue_service_url: str | None
+    key_vault_url: str | None
+    key_vault_verify_challenge: bool
+    clouds: dict[str, Cloud]
+    catalogue_url: str
+    over_licensed_tolerance: int
+    expiry_warning_days: int
+    removal_hold_percent: int
+    full_enumeration_hours: int
+    import_time_budget_seconds: int
+    lease_seconds: int
+    graph_timeout_seconds: int
+    graph_max_retries: int
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in `environment`.
+
+    Storage follows the Functions host's own convention: `AzureWebJobsStorage`
+    is a connection string, or `AzureWebJobsStorage__accountName` (or
+    `__tableServiceUri` and `__queueServiceUri`) names an account that the
+    managed identity may use.
+
+    Raises InvalidInput with the setting as its field.
+    """
+    connection = environment.get("AzureWebJobsStorage") or None
+    account = environment.get("AzureWebJobsStorage__accountName")
+    table_url = environment.get("AzureWebJobsStorage__tableServiceUri")
+    queue_url = environment.get("AzureWebJobsStorage__queueServiceUri")
+    if account:
+        table_url = table_url or f"https://{account}.table.core.windows.net"
+        queue_url = queue_url or f"https://{account}.queue.core.windows.net"
+    if not connection and not (table_url and queue_url):
+        raise InvalidInput(
+            "AzureWebJobsStorage",
+            "No storage account is configured.",
+            remedy="Set AzureWebJobsStorage, or AzureWebJobsStorage__accountName.",
+        )
+    return Settings(
+        storage_connection=connection,
+        table_service_url=table_url,
+        queue_service_url=queue_url,
+        key_vault_url=_url(environment, "KEY_VAULT_URL"),
+        key_vault_verify_challenge=_flag(environment, "KEY_VAULT_VERIFY_CHALLENGE", True),
+        clouds={**CLOUDS, **_clouds(environment)},
+        catalogue_url=_url(environment, "CATALOGUE_URL") or CATALOGUE_URL,
+        over_licensed_tolerance=_whole(environment, "OVER_LICENSED_TOLERANCE", 0, 0, 1_000_000),
+        expiry_warning_days=_whole(environment, "EXPIRY_WARNING_DAYS", 30, 0, 3650),
+        removal_hold_percent=_whole(environment, "REMOVAL_HOLD_PERCENT", 50, 1, 100),
+        full_enumeration_hours=_whole(environment, "FULL_ENUMERATION_HOURS", 24, 0, 24 * 7),
+        import_time_budget_seconds=_whole(
+            environment, "IMPORT_TIME_BUDGET_SECONDS", 1500, 5, 86_400
+        ),
+        lease_seconds=_whole(environment, "LEASE_SECONDS", 60, 2, 3600),
+        graph_timeout_seconds=_whole(environment, "GRAPH_TIMEOUT_SECONDS", 60, 1, 600),
+        graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
+    )
+
+
+def _url(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    return _checked_url(text, name)
+
+
+def _checked_url(text: str, name: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname:
+        raise InvalidInput(
+            name, f"{name} is not an https address.", remedy=f"Set {name} to https://…"
+        )
+    return text.rstrip("/")
+
+
+def _flag(environment: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text in ("true", "1"):
+        return True
+    if text in ("false", "0"):
+        return False
+    raise InvalidInput(name, f"{name} is neither true nor false.", remedy=f"Set {name} to true.")
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.lstrip("-").isdecimal() or not low <= int(text) <= high:
+        raise InvalidInput(
+            name,
+            f"{name} is not a whole number from {low} to {high}.",
+            remedy=f"Correct {name}, or remove it for the default, {default}.",
+        )
+    return int(text)
+
+
+def _clouds(environment: Mapping[str, str]) -> dict[str, Cloud]:
+    text = environment.get("CLOUDS")
+    if not text:
+        return {}
+    try:
+        clouds = msgspec.json.decode(text, type=list[Cloud])
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            "CLOUDS",
+            f"CLOUDS cannot be read: {error}",
+            remedy='Set CLOUDS to a JSON list of {"name", "login_url", "graph_url"}.',
+        ) from error
+    for cloud in clouds:
+        if cloud.name in CLOUDS:
+            raise InvalidInput(
+                "CLOUDS",
+                f"CLOUDS redefines the built-in cloud {cloud.name}.",
+                remedy="Give the cloud a name of its own.",
+            )
+        _checked_url(cloud.login_url, "CLOUDS.login_url")
+        _checked_url(cloud.graph_url, "CLOUDS.graph_url")
+    return {cloud.name: cloud for cloud in clouds}
