@@ -41,14 +41,26 @@ class LedgerError(Exception):
 
 
 class InvalidInput(LedgerError):
-    """A value from outside that cannot be used; names the field."""
+    """A value from outside that cannot be used; names the field.
+
+    `details` lists field and message of each problem where there are several.
+    """
 
     default_code = "invalid_input"
     status = 400
 
-    def __init__(self, field: str, message: str, *, remedy: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        field: str,
+        message: str,
+        *,
+        remedy: str,
+        code: str | None = None,
+        details: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(message, remedy=remedy, code=code)
         self.field = field
+        self.details = details
 
 
 class BodyTooLarge(InvalidInput):
@@ -73,10 +85,14 @@ class Forbidden(LedgerError):
 
 
 class ReadOnly(LedgerError):
-    """A change to data that the tenant leads."""
+    """A change to data that the tenant leads; `allowed` are the methods that work."""
 
     default_code = "read_only"
     status = 405
+
+    def __init__(self, message: str, *, remedy: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.allowed = allowed
 
 
 class NotFound(LedgerError):

@@ -1,0 +1,107 @@
+"""Builds the real clients once per worker and passes them on."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from graph.client import GraphFactory
+    from portals.credentials import CredentialStore
+    from storage.catalogue import CatalogueStore
+    from storage.compliance import PositionStore
+    from storage.consumers import ConsumerStore
+    from storage.contacts import ContactStore
+    from storage.groups import GroupStore
+    from storage.licenses import LicenseStore
+    from storage.portals import PortalStore
+    from storage.queues import WorkQueue
+    from storage.runs import RunStore
+    from storage.sync_state import SyncStateStore
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Everything a service may need; each part is one client or repository."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    portals: PortalStore
+    licenses: LicenseStore
+    groups: GroupStore
+    contacts: ContactStore
+    consumers: ConsumerStore
+    positions: PositionStore
+    runs: RunStore
+    sync_state: SyncStateStore
+    catalogue: CatalogueStore
+    queue: WorkQueue
+    credentials: CredentialStore
+    graph: GraphFactory
+
+
+def utc_now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+_ledgers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ledger] = weakref.WeakKeyDictionary()
+
+
+async def ledger() -> Ledger:
+    """The worker's ledger, built on first use; clients belong to the running event loop.
+
+    Raises InvalidInput naming the setting that is missing or wrong.
+    """
+    loop = asyncio.get_running_loop()
+    built = _ledgers.get(loop)
+    if built is None:
+        built = build(read_settings(os.environ))
+        _ledgers[loop] = built
+    return built
+
+
+def build(settings: Settings) -> Ledger:
+    """A ledger on real clients. The SDKs are imported here, not at cold start."""
+    from azure.identity.aio import DefaultAzureCredential
+
+    from graph.client import GraphFactory
+    from portals.credentials import CredentialStore
+    from storage.catalogue import CatalogueStore
+    from storage.compliance import PositionStore
+    from storage.consumers import ConsumerStore
+    from storage.contacts import ContactStore
+    from storage.factory import open_queue, open_tables
+    from storage.groups import GroupStore
+    from storage.licenses import LicenseStore
+    from storage.portals import PortalStore
+    from storage.runs import RunStore
+    from storage.sync_state import SyncStateStore
+
+    identity = functools.cache(DefaultAzureCredential)
+    tables = open_tables(settings, identity)
+    contacts = ContactStore(tables)
+    return Ledger(
+        settings=settings,
+        clock=utc_now,
+        portals=PortalStore(tables),
+        licenses=LicenseStore(tables),
+        groups=GroupStore(tables),
+        contacts=contacts,
+        consumers=ConsumerStore(tables, contacts),
+        positions=PositionStore(tables),
+        runs=RunStore(tables),
+        sync_state=SyncStateStore(tables),
+        catalogue=CatalogueStore(tables),
+        queue=open_queue(settings, identity),
+        credentials=CredentialStore(settings, identity),
+        graph=GraphFactory(settings),
+    )

@@ -1,0 +1,25 @@
+"""The function app: registers the functions of every area."""
+
+import azure.functions as func
+
+import catalogue.triggers
+import compliance.triggers
+import imports.triggers
+import ledger.triggers
+import monitor.triggers
+import portals.triggers
+from web.triggers import openapi_blueprint
+
+AREAS = (
+    portals.triggers.api,
+    catalogue.triggers.api,
+    imports.triggers.api,
+    ledger.triggers.api,
+    compliance.triggers.api,
+    monitor.triggers.api,
+)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for area in AREAS:
+    app.register_functions(area.blueprint)
+app.register_functions(openapi_blueprint(AREAS))

@@ -1,0 +1,80 @@
+"""The base of every request and response model: camelCase JSON, nothing unknown accepted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(_utc_text, return_type=str, when_used="json"),
+    Field(json_schema_extra={"format": "date-time"}),
+]
+
+
+class Contract(BaseModel):
+    """A JSON object of the public API."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+        from_attributes=True,
+        hide_input_in_errors=True,
+        serialize_by_alias=True,
+    )
+
+
+class PageQuery(Contract):
+    """Paging of every list."""
+
+    top: int = Field(100, ge=1, le=1000, description="Rows a page, 1 to 1000.")
+    continuation: str | None = Field(
+        None, max_length=4096, description="The `continuation` of the page before."
+    )
+
+
+Row = TypeVar("Row")
+
+
+class PageOf(Contract, Generic[Row]):
+    """One page of a list; `continuation` is null on the last one.
+
+    A page may be empty and still have a continuation.
+    """
+
+    value: list[Row]
+    continuation: str | None = None
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 describes it, with our code and remedy."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    remedy: str
+    field: str | None = None
+    errors: list[FieldProblem] | None = None
+
+
+class FieldProblem(BaseModel):
+    """One field of the request that cannot be used."""
+
+    field: str
+    message: str
+
+
+Problem.model_rebuild()

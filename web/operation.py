@@ -1,0 +1,239 @@
+"""Declares HTTP operations: parse, call the handler, render; every error becomes a problem."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+import composition
+from errors import BodyTooLarge, InvalidInput, LedgerError
+from identifiers import canonical_guid
+from web.continuation import binding_of, decode_continuation, encode_continuation
+from web.contract import Contract, PageOf, PageQuery
+from web.problem import invalid_input, problem_response, unexpected_response
+
+MAX_BODY_BYTES = 1_000_000
+GUID_PATH_PARAMETERS = frozenset({"portal_id", "sku_id", "user_id", "run_id"})
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True)
+class Request(Generic[Query, Body]):
+    """A parsed request; GUIDs in `path` are canonical, `if_match` is unquoted."""
+
+    path: Mapping[str, str]
+    query: Query
+    body: Body
+    if_match: str | None
+    method: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a handler answers; `etag` and `location` become headers."""
+
+    body: BaseModel | None
+    status: int = 200
+    location: str | None = None
+    etag: str | None = None
+
+
+Handler = Callable[[composition.Ledger, Request[Any, Any]], Awaitable[Reply]]
+AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Awaitable[Reply]])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One HTTP function, as the OpenAPI document describes it."""
+
+    name: str
+    methods: tuple[str, ...]
+    route: str
+    summary: str
+    query: type[Contract] | None
+    body: type[Contract] | None
+    body_required: bool
+    returns: type[BaseModel] | None
+    status: int
+    errors: tuple[int, ...]
+    role: str
+    anonymous: bool
+    in_openapi: bool
+
+
+def _blueprint() -> func.Blueprint:
+    return func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK's constructor is untyped
+
+
+@dataclass
+class Api:
+    """The functions of one area: its blueprint, and its HTTP operations."""
+
+    blueprint: func.Blueprint = field(default_factory=_blueprint)
+    operations: list[Operation] = field(default_factory=list)
+
+    def operation(
+        self,
+        name: str,
+        method: str | tuple[str, ...],
+        route: str,
+        *,
+        summary: str,
+        query: type[Contract] | None = None,
+        body: type[Contract] | None = None,
+        body_required: bool = True,
+        returns: type[BaseModel] | None = None,
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        role: str = "Ledger.Read",
+        anonymous: bool = False,
+        in_openapi: bool = True,
+    ) -> Callable[[AnyHandler], AnyHandler]:
+        """Registers `handler(ledger, request)` as the HTTP function `name`.
+
+        `errors` are the statuses besides 400, 401 and 500 that callers meet.
+        """
+        methods = (method,) if isinstance(method, str) else method
+        operation = Operation(
+            name,
+            methods,
+            route,
+            summary,
+            query,
+            body,
+            body_required,
+            returns,
+            status,
+            errors,
+            role,
+            anonymous,
+            in_openapi,
+        )
+
+        def register(handler: AnyHandler) -> AnyHandler:
+            self.operations.append(operation)
+
+            async def entry(req: func.HttpRequest) -> func.HttpResponse:
+                return await _answer(operation, handler, req)
+
+            entry.__name__ = handler.__name__
+            entry.__doc__ = inspect.getdoc(handler)
+            level = func.AuthLevel.ANONYMOUS if anonymous else func.AuthLevel.FUNCTION
+            routed = self.blueprint.route(
+                route=route,
+                methods=[func.HttpMethod(m) for m in methods],
+                auth_level=level,
+            )(entry)
+            self.blueprint.function_name(name=name)(routed)
+            return handler
+
+        return register
+
+
+async def _answer(
+    operation: Operation, handler: Handler, req: func.HttpRequest
+) -> func.HttpResponse:
+    try:
+        path = _path(req.route_params)
+        query, binding = _query(operation, req.params)
+        body = _body(operation, req.get_body())
+        ledger = await composition.ledger()
+        if_match = _if_match(req.headers.get("If-Match"))
+        reply = await handler(ledger, Request(path, query, body, if_match, req.method))
+    except LedgerError as error:
+        return problem_response(error)
+    except Exception:  # noqa: BLE001 - the trigger boundary
+        return unexpected_response(operation.name)
+    return _render(reply, binding)
+
+
+def _path(raw: Mapping[str, str]) -> dict[str, str]:
+    path: dict[str, str] = {}
+    for name, value in raw.items():
+        if name in GUID_PATH_PARAMETERS:
+            guid = canonical_guid(value)
+            if guid is None:
+                raise InvalidInput(
+                    name,
+                    f"{name} in the address is not a GUID.",
+                    remedy="Use the ID as the API listed it, e.g. "
+                    "0f8fad5b-d9cb-469f-a165-70867728950e.",
+                )
+            path[name] = guid
+        else:
+            path[name] = value
+    return path
+
+
+def _query(operation: Operation, raw: Mapping[str, str]) -> tuple[Contract | None, str]:
+    # `code` carries the function key
+    given = {name: value for name, value in raw.items() if name != "code"}
+    if operation.query is None:
+        if given:
+            name = next(iter(given))
+            raise InvalidInput(
+                name,
+                f"The operation has no parameter {name}.",
+                remedy=f"Remove the parameter {name}.",
+            )
+        return None, ""
+    try:
+        query = operation.query.model_validate(given)
+    except ValidationError as error:
+        raise invalid_input(error, where="query") from None
+    filters = query.model_dump_json(exclude={"top", "continuation"})
+    binding = binding_of(operation.name, filters)
+    if isinstance(query, PageQuery) and query.continuation is not None:
+        position = decode_continuation(binding, query.continuation)
+        query = query.model_copy(update={"continuation": position})
+    return query, binding
+
+
+def _body(operation: Operation, raw: bytes) -> Contract | None:
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLarge(
+            "body",
+            f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} are allowed.",
+            remedy="Send less at a time.",
+        )
+    if operation.body is None:
+        return None
+    if not raw.strip() and not operation.body_required:
+        return operation.body()
+    try:
+        return operation.body.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid_input(error, where="body") from None
+
+
+def _if_match(header: str | None) -> str | None:
+    if header is None or header.strip() == "*":
+        return None
+    return header.strip().removeprefix("W/").strip('"')
+
+
+def _render(reply: Reply, binding: str) -> func.HttpResponse:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if reply.location:
+        headers["Location"] = reply.location
+    if reply.etag:
+        headers["ETag"] = f'"{reply.etag}"'
+    if reply.body is None:
+        return func.HttpResponse(status_code=reply.status, headers=headers)
+    body = reply.body
+    if isinstance(body, PageOf) and body.continuation is not None:
+        token = encode_continuation(binding, body.continuation)
+        body = body.model_copy(update={"continuation": token})
+    return func.HttpResponse(
+        body.model_dump_json(by_alias=True),
+        status_code=reply.status,
+        headers=headers,
+        mimetype="application/json",
+    )
