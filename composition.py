@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from storage.portals import PortalStore
     from storage.queues import WorkQueue
     from storage.runs import RunStore
+    from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
 
 
@@ -42,6 +43,7 @@ class Ledger:
     positions: PositionStore
     runs: RunStore
     sync_state: SyncStateStore
+    staging: StagingStore
     catalogue: CatalogueStore
     queue: WorkQueue
     credentials: CredentialStore
@@ -84,11 +86,13 @@ def build(settings: Settings) -> Ledger:
     from storage.licenses import LicenseStore
     from storage.portals import PortalStore
     from storage.runs import RunStore
+    from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
 
     identity = functools.cache(DefaultAzureCredential)
     tables = open_tables(settings, identity)
-    contacts = ContactStore(tables)
+    sync_state = SyncStateStore(tables)
+    contacts = ContactStore(tables, sync_state)
     return Ledger(
         settings=settings,
         clock=utc_now,
@@ -99,7 +103,8 @@ def build(settings: Settings) -> Ledger:
         consumers=ConsumerStore(tables, contacts),
         positions=PositionStore(tables),
         runs=RunStore(tables),
-        sync_state=SyncStateStore(tables),
+        sync_state=sync_state,
+        staging=StagingStore(tables),
         catalogue=CatalogueStore(tables),
         queue=open_queue(settings, identity),
         credentials=CredentialStore(settings, identity),

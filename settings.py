@@ -35,6 +35,17 @@ class Settings(msgspec.Struct, frozen=True):
     graph_timeout_seconds: int
     graph_max_retries: int
 
+    def cloud(self, name: str) -> Cloud:
+        """The cloud of that name. Raises InvalidInput listing those that the deployment knows."""
+        known = self.clouds.get(name)
+        if known is None:
+            raise InvalidInput(
+                "cloud",
+                f"The deployment knows no cloud {name}.",
+                remedy=f"Use one of {', '.join(self.clouds)}; the setting CLOUDS adds others.",
+            )
+        return known
+
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings in `environment`.

@@ -1,0 +1,32 @@
+"""Runs coroutines side by side, under a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+async def run_all(work: Iterable[Coroutine[Any, Any, Result]], *, at_once: int) -> list[Result]:
+    """The results, in order. The first failure cancels the rest and is raised as it is.
+
+    A plain exception, not a group: callers decide by its class.
+    """
+    slots = asyncio.Semaphore(at_once)
+
+    async def limited(coroutine: Coroutine[Any, Any, Result]) -> Result:
+        async with slots:
+            return await coroutine
+
+    coroutines = list(work)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(limited(coroutine)) for coroutine in coroutines]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    finally:
+        for coroutine in coroutines:
+            coroutine.close()
+    return [task.result() for task in tasks]

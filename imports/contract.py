@@ -1,0 +1,38 @@
+"""Request and response models of the import routes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from monitor.run import Run
+from web.contract import Contract
+
+
+class ImportRequest(Contract):
+    """Options of one portal's import."""
+
+    clean: bool = Field(
+        False,
+        description="Build the portal's imported data anew, once the tenant has answered in full.",
+    )
+
+
+class ImportsRequest(ImportRequest):
+    """Which portals to import; all enabled ones if absent."""
+
+    portal_ids: list[UUID] | None = Field(None, min_length=1, max_length=10_000)
+
+
+class RunStarted(Contract):
+    """A run that has been queued; `location` tells how it goes on."""
+
+    run_id: str
+    state: str
+    location: str
+
+    @classmethod
+    def of(cls, run: Run) -> RunStarted:
+        """The answer for a queued run."""
+        return cls(run_id=run.run_id, state=run.state, location=f"/api/runs/{run.run_id}")

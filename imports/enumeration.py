@@ -1,0 +1,216 @@
+"""Reads all users of a tenant in bounded memory, resumably, and then replaces the contacts.
+
+Users come in Graph's order; contacts are stored by ID. So they are sorted into
+staging partitions by the first bits of their ID, in memory for most tenants,
+and in Table Storage beyond `BUFFER_BYTES`. Only when the last page has been
+read are contacts replaced, partition by partition: nothing is removed on the
+strength of half an enumeration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from concurrency import run_all
+from graph.users import user_pages
+from identifiers import PortalId, RunId, SkuId, UserId
+from imports.reconcile import contact_of, dropped_too_far
+from storage.blocks import Layout, decode_contact, encode_contact, layout_for, next_generation
+from storage.consumers import index_consumers
+from storage.staging import STAGING_BITS, StagedContact, staging_partition
+
+if TYPE_CHECKING:
+    from composition import Ledger
+    from graph.client import GraphClient
+    from monitor.recorder import RunRecorder
+
+BUFFER_BYTES = 16_000_000
+CHECKPOINT_KIND = "checkpoint"
+_PARTITIONS_AT_ONCE = 4
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """How far an import got: staged chunks, and the page or partition to go on with.
+
+    `layout` is set once the enumeration is complete; `applied` partitions of
+    it are done then.
+    """
+
+    run_id: RunId
+    chunks: int = 0
+    seen: int = 0
+    next_link: str | None = None
+    layout: Layout | None = None
+    keep_unseen: bool = False
+    applied: int = 0
+
+
+class OutOfTime(Exception):
+    """The time budget is spent; the checkpoint has been saved."""
+
+
+class EnumerationResult(msgspec.Struct, frozen=True):
+    """What a complete enumeration found. `held`: too many were missing, none was removed."""
+
+    contact_count: int
+    held: bool
+
+
+class Enumeration:
+    """One import's pass over the users of a tenant."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        portal_id: PortalId,
+        recorder: RunRecorder,
+        out_of_time: Callable[[], bool],
+    ) -> None:
+        self._ledger = ledger
+        self._portal_id = portal_id
+        self._recorder = recorder
+        self._out_of_time = out_of_time
+        self._buffer: dict[int, list[StagedContact]] = {}
+        self._buffered_bytes = 0
+
+    async def run(
+        self,
+        graph: GraphClient,
+        *,
+        rooms: Collection[str],
+        excluded: Collection[SkuId],
+        previous_count: int,
+        clean: bool,
+    ) -> EnumerationResult:
+        """Reads every user and makes the contacts and consumers say the same.
+
+        Raises OutOfTime after saving where to go on, and GraphError when the
+        tenant cannot be read to the end; stored contacts are untouched then.
+        """
+        checkpoint = await self._resume()
+        if checkpoint.layout is None:
+            checkpoint = await self._read(graph, checkpoint, rooms, excluded)
+            checkpoint = await self._plan(checkpoint, previous_count, clean)
+        layout = checkpoint.layout
+        assert layout is not None  # noqa: S101 - set by _plan
+        await self._apply(checkpoint, layout)
+        contacts = self._ledger.contacts
+        await contacts.save_layout(self._portal_id, layout)
+        await contacts.delete_other_layouts(self._portal_id, layout)
+        await self._ledger.consumers.delete_other_layouts(self._portal_id, layout)
+        if checkpoint.chunks:
+            await self._ledger.staging.clear(self._portal_id)
+        await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
+        return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen)
+
+    async def _resume(self) -> Checkpoint:
+        stored = await self._ledger.sync_state.read(self._portal_id, CHECKPOINT_KIND)
+        run_id = self._recorder.run.run_id
+        if stored is not None:
+            checkpoint = msgspec.json.decode(stored, type=Checkpoint)
+            if checkpoint.run_id == run_id:
+                self._recorder.log(
+                    "info", f"Resumed after {checkpoint.seen} users, from the last checkpoint."
+                )
+                return checkpoint
+            await self._ledger.staging.clear(self._portal_id)
+        return Checkpoint(run_id)
+
+    async def _read(
+        self,
+        graph: GraphClient,
+        checkpoint: Checkpoint,
+        rooms: Collection[str],
+        excluded: Collection[SkuId],
+    ) -> Checkpoint:
+        seen, chunks = checkpoint.seen, checkpoint.chunks
+        async for page in user_pages(graph, resume_from=checkpoint.next_link):
+            for user in page.users:
+                contact = contact_of(user, rooms, excluded)
+                encoded = encode_contact(contact)
+                self._buffer.setdefault(staging_partition(contact.user_id), []).append(
+                    (contact.user_id, encoded)
+                )
+                self._buffered_bytes += len(encoded)
+            seen += len(page.users)
+            if page.next_link is None:
+                break
+            out_of_time = self._out_of_time()
+            if out_of_time or self._buffered_bytes > BUFFER_BYTES:
+                checkpoint = msgspec.structs.replace(
+                    checkpoint, chunks=chunks + 1, seen=seen, next_link=page.next_link
+                )
+                await self._spill(checkpoint)
+                chunks = checkpoint.chunks
+            if out_of_time:
+                raise OutOfTime
+        return msgspec.structs.replace(checkpoint, chunks=chunks, seen=seen, next_link=None)
+
+    async def _spill(self, checkpoint: Checkpoint) -> None:
+        """Stages the buffer; only the checkpoint, written after it, makes it count."""
+        await self._ledger.staging.write(self._portal_id, checkpoint.chunks - 1, self._buffer)
+        await self._save(checkpoint)
+        self._buffer, self._buffered_bytes = {}, 0
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        await self._ledger.sync_state.write(
+            self._portal_id, CHECKPOINT_KIND, msgspec.json.encode(checkpoint)
+        )
+
+    async def _plan(self, checkpoint: Checkpoint, previous_count: int, clean: bool) -> Checkpoint:
+        current = await self._ledger.contacts.layout(self._portal_id)
+        hold_percent = self._ledger.settings.removal_hold_percent
+        held = dropped_too_far(previous_count, checkpoint.seen, hold_percent)
+        # a clean import accepts any drop but the one to nothing
+        keep_unseen = held and (not clean or checkpoint.seen == 0)
+        layout = current if keep_unseen and current else layout_for(checkpoint.seen, current)
+        if clean and not keep_unseen and layout == current:
+            layout = next_generation(layout)
+        checkpoint = msgspec.structs.replace(checkpoint, layout=layout, keep_unseen=keep_unseen)
+        if checkpoint.chunks:
+            checkpoint = msgspec.structs.replace(checkpoint, chunks=checkpoint.chunks + 1)
+            await self._spill(checkpoint)
+        return checkpoint
+
+    async def _apply(self, checkpoint: Checkpoint, layout: Layout) -> None:
+        for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_AT_ONCE):
+            await run_all(
+                (
+                    self._apply_partition(checkpoint, layout, partition)
+                    for partition in layout.partitions[start : start + _PARTITIONS_AT_ONCE]
+                ),
+                at_once=_PARTITIONS_AT_ONCE,
+            )
+            if checkpoint.chunks and self._out_of_time():
+                await self._save(
+                    msgspec.structs.replace(checkpoint, applied=start + _PARTITIONS_AT_ONCE)
+                )
+                raise OutOfTime
+
+    async def _apply_partition(
+        self, checkpoint: Checkpoint, layout: Layout, partition: int
+    ) -> None:
+        encoded: dict[UserId, bytes] = {}
+        width = 1 << (STAGING_BITS - layout.partition_bits)
+        staged = range(partition * width, (partition + 1) * width)
+        if checkpoint.chunks:
+            async for chunk in self._ledger.staging.read(
+                self._portal_id, staged, checkpoint.chunks
+            ):
+                encoded.update(chunk)
+        for index in staged:
+            encoded.update(self._buffer.pop(index, ()))
+        changes, standing = await self._ledger.contacts.replace_partition(
+            self._portal_id, layout, partition, encoded, keep_unseen=checkpoint.keep_unseen
+        )
+        contacts = {user_id: decode_contact(standing[user_id]) for user_id in sorted(standing)}
+        index_rows = await self._ledger.consumers.replace_partition(
+            self._portal_id, layout, partition, index_consumers(contacts)
+        )
+        self._recorder.count("contacts_added", changes.added)
+        self._recorder.count("contacts_changed", changes.changed)
+        self._recorder.count("contacts_removed", changes.removed)
+        self._recorder.count("rows_written", changes.rows_written + index_rows)

@@ -1,0 +1,71 @@
+"""Holds a portal's lease for as long as work goes on, and stops the work when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from errors import LeaseLost
+from identifiers import PortalId, RunId
+
+if TYPE_CHECKING:
+    from storage.sync_state import Lease, SyncStateStore
+
+
+@asynccontextmanager
+async def held_lease(
+    store: SyncStateStore,
+    portal_id: PortalId,
+    *,
+    owner: str,
+    run_id: RunId,
+    clock: Callable[[], datetime],
+    seconds: int,
+) -> AsyncIterator[None]:
+    """Takes the lease, renews it every third of its time, and gives it back at the end.
+
+    Raises LeaseLost if another owner has it, or takes it while the body runs;
+    the body is cancelled then.
+    """
+    lease = await store.acquire_lease(
+        portal_id, owner=owner, run_id=run_id, now=clock(), seconds=seconds
+    )
+    body = asyncio.current_task()
+    lost: list[LeaseLost] = []
+
+    async def renew() -> None:
+        nonlocal lease
+        while True:
+            await asyncio.sleep(seconds / 3)
+            try:
+                lease = await store.renew_lease(lease, now=clock(), seconds=seconds)
+            except LeaseLost as error:
+                lost.append(error)
+                if body is not None:
+                    body.cancel()
+                return
+
+    keeper = asyncio.create_task(renew())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost and body is not None:
+            body.uncancel()
+            raise lost[0] from None
+        raise
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        if not lost:
+            await _give_back(store, lease)
+
+
+async def _give_back(store: SyncStateStore, lease: Lease) -> None:
+    try:
+        await store.release_lease(lease)
+    except LeaseLost:
+        # it expired in the last moment; whoever took it has it rightly
+        return

@@ -1,0 +1,231 @@
+"""Imports one portal: gather, reconcile, apply; and starts imports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from compliance.messages import QUEUE as RECALCULATIONS
+from compliance.messages import RecalculationMessage
+from errors import Conflict, LeaseLost, LedgerError
+from identifiers import PortalId, RunId
+from imports.directory import apply_directory, read_directory
+from imports.enumeration import Enumeration, OutOfTime
+from imports.lease import held_lease
+from imports.messages import QUEUE, ImportMessage
+from imports.model import ImportSummary
+from monitor.recorder import RunRecorder
+from monitor.run import FINISHED, Run, RunError, Trigger, new_run_id
+
+if TYPE_CHECKING:
+    from composition import Ledger
+    from graph.client import GraphClient
+    from portals.model import Portal
+
+LEASE_WAIT_SECONDS = 15
+MAX_ATTEMPTS = 500
+HELD_BACK = RunError(
+    code="removals_held_back",
+    message="The tenant shows far less than at the last import, so nothing was removed.",
+    remedy="Check the tenant. If it is right, start a clean import of the portal to accept it.",
+)
+
+
+async def start_import(
+    ledger: Ledger,
+    portal_id: PortalId,
+    trigger: Trigger,
+    *,
+    clean: bool = False,
+    parent_run_id: RunId | None = None,
+    then_recalculate: RunId | None = None,
+) -> Run:
+    """Queues a portal's import and returns its run.
+
+    If the portal is being imported at this moment, a manual start returns
+    that run instead. Raises NotFound, and Conflict for a disabled portal.
+    """
+    portal = await ledger.portals.get(portal_id)
+    if not portal.enabled:
+        raise Conflict(
+            f"Portal {portal.name} is disabled.",
+            remedy="Enable the portal, then start the import.",
+            code="portal_disabled",
+        )
+    if parent_run_id is None and then_recalculate is None and not clean:
+        lease = await ledger.sync_state.current_lease(portal_id, ledger.clock())
+        if lease is not None:
+            return await ledger.runs.get(lease.run_id)
+    return await _queue_import(ledger, portal, trigger, clean, parent_run_id, then_recalculate)
+
+
+async def start_imports(
+    ledger: Ledger,
+    portal_ids: Sequence[PortalId] | None,
+    trigger: Trigger,
+    *,
+    clean: bool = False,
+) -> Run:
+    """Queues the import of several portals, or of all enabled ones, under one parent run.
+
+    Raises NotFound or Conflict, before anything is queued, if one of
+    `portal_ids` does not exist or is disabled.
+    """
+    if portal_ids is None:
+        portals = [portal for portal in await ledger.portals.list() if portal.enabled]
+    else:
+        portals = [await ledger.portals.get(portal_id) for portal_id in dict.fromkeys(portal_ids)]
+        disabled = [portal.name for portal in portals if not portal.enabled]
+        if disabled:
+            raise Conflict(
+                f"Disabled portals cannot be imported: {', '.join(disabled)}.",
+                remedy="Enable them, or leave them out.",
+                code="portal_disabled",
+            )
+    now = ledger.clock()
+    parent = Run(new_run_id(now), "import", trigger, "Queued", now, child_count=len(portals))
+    await ledger.runs.create(parent)
+    for portal in portals:
+        await _queue_import(ledger, portal, trigger, clean, parent.run_id, None)
+    return parent
+
+
+async def _queue_import(
+    ledger: Ledger,
+    portal: Portal,
+    trigger: Trigger,
+    clean: bool,
+    parent_run_id: RunId | None,
+    then_recalculate: RunId | None,
+) -> Run:
+    now = ledger.clock()
+    run = Run(
+        new_run_id(now),
+        "import",
+        trigger,
+        "Queued",
+        now,
+        portal_id=portal.portal_id,
+        portal_name=portal.name,
+        parent_run_id=parent_run_id,
+    )
+    await ledger.runs.create(run)
+    message = ImportMessage(
+        portal.portal_id, run.run_id, clean=clean, then_recalculate=then_recalculate
+    )
+    await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    return run
+
+
+async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) -> None:
+    """Imports the portal of a message, to its end or to the time budget.
+
+    What the tenant, the credential or the portal does wrong ends the run as
+    failed, and is settled. LeaseLost re-queues the message. Storage failures
+    and defects are raised, for the host to try the message again.
+    """
+    run = await ledger.runs.get(message.run_id)
+    if run.state in FINISHED:
+        return
+    recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    try:
+        async with held_lease(
+            ledger.sync_state,
+            message.portal_id,
+            owner=worker,
+            run_id=message.run_id,
+            clock=ledger.clock,
+            seconds=ledger.settings.lease_seconds,
+        ):
+            await recorder.start()
+            await _import(ledger, message, recorder)
+    except LeaseLost:
+        await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)
+        return
+    except OutOfTime:
+        recorder.log("info", "The time budget is spent; the import goes on in a new message.")
+        await _hand_over(ledger, message, recorder, 0)
+        return
+    if message.then_recalculate is not None:
+        await _recalculate(ledger, message.portal_id, message.then_recalculate)
+
+
+async def _hand_over(
+    ledger: Ledger, message: ImportMessage, recorder: RunRecorder, delay_seconds: int
+) -> None:
+    if message.attempt >= MAX_ATTEMPTS:
+        await recorder.fail(
+            LedgerError(
+                f"The import was handed over {MAX_ATTEMPTS} times without an end.",
+                remedy="Look at the portal's other runs; one of them may be stuck.",
+                code="import_stuck",
+            )
+        )
+        return
+    await recorder.flush()
+    following = msgspec.structs.replace(message, attempt=message.attempt + 1)
+    await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=delay_seconds)
+
+
+async def _recalculate(ledger: Ledger, portal_id: PortalId, run_id: RunId) -> None:
+    following = RecalculationMessage(portal_id, run_id)
+    await ledger.queue.send(RECALCULATIONS, msgspec.json.encode(following))
+
+
+async def _import(ledger: Ledger, message: ImportMessage, recorder: RunRecorder) -> None:
+    try:
+        portal = await ledger.portals.get(message.portal_id)
+        material = await ledger.credentials.read(portal.credential)
+        cloud = ledger.settings.cloud(portal.cloud)
+        async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
+            try:
+                error = await _import_from(ledger, portal, graph, message.clean, recorder)
+            finally:
+                recorder.set_count("graph_requests", graph.counts.requests)
+                recorder.set_count("graph_retries", graph.counts.retries)
+                recorder.set_count("graph_throttled", graph.counts.throttled)
+    except (OutOfTime, LeaseLost):
+        raise
+    except LedgerError as failure:
+        if failure.status == 503:
+            raise
+        await recorder.fail(failure)
+    else:
+        await recorder.finish("PartiallySucceeded" if error else "Succeeded", error)
+
+
+async def _import_from(
+    ledger: Ledger, portal: Portal, graph: GraphClient, clean: bool, recorder: RunRecorder
+) -> RunError | None:
+    deadline = time.monotonic() + ledger.settings.import_time_budget_seconds
+    directory = await read_directory(graph, recorder)
+    previous = await ledger.sync_state.summary(portal.portal_id)
+    enumeration = Enumeration(
+        ledger, portal.portal_id, recorder, lambda: time.monotonic() > deadline
+    )
+    result = await enumeration.run(
+        graph,
+        rooms=directory.rooms,
+        excluded=portal.exclusions,
+        previous_count=previous.contact_count if previous else 0,
+        clean=clean,
+    )
+    recorder.set_count("contacts", result.contact_count)
+    changes = await apply_directory(ledger, portal, directory, clean, recorder)
+    await ledger.sync_state.save_summary(
+        ImportSummary(
+            portal.portal_id,
+            ledger.clock(),
+            recorder.run.run_id,
+            result.contact_count if not result.held or previous is None else previous.contact_count,
+            directory.deleted_user_units,
+            tuple(sorted(portal.exclusions)),
+        )
+    )
+    if result.held or changes.held:
+        recorder.log("warning", HELD_BACK.message)
+        return HELD_BACK
+    return None

@@ -1,0 +1,75 @@
+"""Contacts of an import under way, so that memory stays flat and the work can resume."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from identifiers import PortalId, UserId
+from storage.blocks import join_properties, split_properties
+
+if TYPE_CHECKING:
+    from storage.tables import Tables
+
+TABLE = "Staging"
+STAGING_BITS = 6
+StagedContact = tuple[UserId, bytes]
+_decoder = msgspec.msgpack.Decoder(list[StagedContact])
+
+
+def staging_partition(user_id: UserId) -> int:
+    """The staging partition of a contact: the first 6 bits of its ID."""
+    return int(user_id[:2], 16) >> (8 - STAGING_BITS)
+
+
+class StagingStore:
+    """Chunks of contacts, encoded, by portal and staging partition."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def write(
+        self, portal_id: PortalId, chunk: int, contacts: Mapping[int, Sequence[StagedContact]]
+    ) -> None:
+        """Writes the chunk of each staging partition; writing it again replaces it."""
+        table = await self._tables.table(TABLE)
+        await self._tables.submit(
+            table,
+            [
+                (
+                    "upsert",
+                    {
+                        "PartitionKey": portal_id,
+                        "RowKey": f"{partition:02x}-{chunk:06d}",
+                        **split_properties(
+                            "Data", zlib.compress(msgspec.msgpack.encode(staged), 1)
+                        ),
+                    },
+                )
+                for partition, staged in contacts.items()
+            ],
+        )
+
+    async def read(
+        self, portal_id: PortalId, partitions: range, chunks: int
+    ) -> AsyncIterator[list[StagedContact]]:
+        """What the first `chunks` chunks hold for the staging partitions, oldest first."""
+        table = await self._tables.table(TABLE)
+        for partition in partitions:
+            async for row in self._tables.query(
+                table,
+                "PartitionKey eq @portal and RowKey ge @first and RowKey lt @last",
+                {
+                    "portal": portal_id,
+                    "first": f"{partition:02x}-",
+                    "last": f"{partition:02x}-{chunks:06d}",
+                },
+            ):
+                yield _decoder.decode(zlib.decompress(join_properties("Data", row)))
+
+    async def clear(self, portal_id: PortalId) -> None:
+        """Deletes everything staged for the portal."""
+        await self._tables.delete_partitions(TABLE, portal_id, None)
