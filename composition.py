@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from catalogue.download import Download
+    from catalogue.service import CatalogueCache
     from graph.client import GraphFactory
     from portals.credentials import CredentialStore
     from storage.catalogue import CatalogueStore
@@ -48,6 +50,8 @@ class Ledger:
     queue: WorkQueue
     credentials: CredentialStore
     graph: GraphFactory
+    download: Callable[..., Awaitable[Download | None]]
+    catalogue_cache: CatalogueCache
 
 
 def utc_now() -> datetime:
@@ -75,6 +79,8 @@ def build(settings: Settings) -> Ledger:
     """A ledger on real clients. The SDKs are imported here, not at cold start."""
     from azure.identity.aio import DefaultAzureCredential
 
+    from catalogue.download import download
+    from catalogue.service import CatalogueCache
     from graph.client import GraphFactory
     from portals.credentials import CredentialStore
     from storage.catalogue import CatalogueStore
@@ -109,4 +115,6 @@ def build(settings: Settings) -> Ledger:
         queue=open_queue(settings, identity),
         credentials=CredentialStore(settings, identity),
         graph=GraphFactory(settings),
+        download=download,
+        catalogue_cache=CatalogueCache(),
     )

@@ -99,3 +99,28 @@ class Position(msgspec.Struct, frozen=True):
     is_trial: bool
     calculated_at: datetime
     imported_at: datetime | None
+
+
+class HistoryDay(msgspec.Struct, frozen=True):
+    """The position of a license on one day, the last one calculated on it."""
+
+    day: str
+    status: Status
+    reason: Reason | None
+    entitled: int
+    consumed: int
+    available: int
+    consumed_units: int
+
+
+class SummaryRow(msgspec.Struct, frozen=True):
+    """What the summary needs of a position."""
+
+    portal_id: PortalId
+    sku_id: SkuId
+    status: Status
+    reason: Reason | None
+    entitled: int
+    consumed: int
+    available: int
+    calculated_at: datetime

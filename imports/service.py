@@ -86,7 +86,15 @@ async def start_imports(
                 code="portal_disabled",
             )
     now = ledger.clock()
-    parent = Run(new_run_id(now), "import", trigger, "Queued", now, child_count=len(portals))
+    parent = Run(
+        new_run_id(now),
+        "import",
+        trigger,
+        "Queued" if portals else "Succeeded",
+        now,
+        child_count=len(portals),
+        finished_at=None if portals else now,
+    )
     await ledger.runs.create(parent)
     for portal in portals:
         await _queue_import(ledger, portal, trigger, clean, parent.run_id, None)
@@ -129,6 +137,8 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
     """
     run = await ledger.runs.get(message.run_id)
     if run.state in FINISHED:
+        # delivered again after its end: only what follows may be missing
+        await continue_after(ledger, message)
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
@@ -149,8 +159,16 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
         recorder.log("info", "The time budget is spent; the import goes on in a new message.")
         await _hand_over(ledger, message, recorder, 0)
         return
+    await continue_after(ledger, message)
+
+
+async def continue_after(ledger: Ledger, message: ImportMessage) -> None:
+    """Queues the recalculation that waits for the import, whatever came of the import."""
     if message.then_recalculate is not None:
-        await _recalculate(ledger, message.portal_id, message.then_recalculate)
+        following = RecalculationMessage(
+            message.portal_id, message.then_recalculate, message.run_id
+        )
+        await ledger.queue.send(RECALCULATIONS, msgspec.json.encode(following))
 
 
 async def _hand_over(
@@ -164,15 +182,11 @@ async def _hand_over(
                 code="import_stuck",
             )
         )
+        await continue_after(ledger, message)
         return
     await recorder.flush()
     following = msgspec.structs.replace(message, attempt=message.attempt + 1)
     await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=delay_seconds)
-
-
-async def _recalculate(ledger: Ledger, portal_id: PortalId, run_id: RunId) -> None:
-    following = RecalculationMessage(portal_id, run_id)
-    await ledger.queue.send(RECALCULATIONS, msgspec.json.encode(following))
 
 
 async def _import(ledger: Ledger, message: ImportMessage, recorder: RunRecorder) -> None:

@@ -34,7 +34,9 @@ async def import_portal(message: func.QueueMessage) -> None:
     """Imports the portal of one message."""
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=ImportMessage)
-    async with settle(ledger, request.run_id, message):
+    async with settle(
+        ledger, request.run_id, message, lambda: service.continue_after(ledger, request)
+    ):
         await service.import_portal(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
 
 

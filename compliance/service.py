@@ -1,0 +1,227 @@
+"""Recalculates compliance: reads one portal, computes, writes; and starts recalculations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
+
+import imports.service
+from compliance.messages import QUEUE, RecalculationMessage
+from compliance.model import ConsumerCounts, Position, Reason, Status
+from compliance.position import Circumstances, position
+from errors import Conflict, NotFound
+from identifiers import PortalId, SkuId
+from monitor.recorder import RunRecorder
+from monitor.run import FINISHED, Run, RunError, State, Trigger, new_run_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from composition import Ledger
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A portal as recalculation sees it; a deleted one is remembered by name."""
+
+    portal_id: PortalId
+    name: str
+    state: Literal["present", "deleted"]
+    exclusions: frozenset[SkuId]
+
+
+async def subject(ledger: Ledger, portal_id: PortalId) -> Subject:
+    """The portal, present or deleted. Raises NotFound."""
+    try:
+        portal = await ledger.portals.get(portal_id)
+    except NotFound:
+        for deleted in await ledger.portals.list_deleted():
+            if deleted.portal_id == portal_id:
+                return Subject(portal_id, deleted.name, "deleted", frozenset())
+        raise
+    return Subject(portal_id, portal.name, "present", portal.exclusions)
+
+
+async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Position]:
+    """Computes and stores the position of every license of the portal; returns them.
+
+    Raises NotFound for a portal that never existed.
+    """
+    portal = await subject(ledger, portal_id)
+    licenses = await ledger.licenses.list_licenses(portal_id)
+    counts = await ledger.consumers.counts(portal_id)
+    summary = await ledger.sync_state.summary(portal_id)
+    previous = {known.sku_id: known for known in await ledger.positions.list(portal_id)}
+    now = ledger.clock()
+    settings = ledger.settings
+    positions = [
+        position(
+            license_,
+            counts.get(license_.sku_id, ConsumerCounts()),
+            Circumstances(
+                portal_name=portal.name,
+                portal_state=portal.state,
+                excluded=license_.sku_id in portal.exclusions,
+                imported_at=summary.completed_at if summary else None,
+                deleted_user_units=summary.deleted_user_units.get(license_.sku_id, 0)
+                if summary
+                else 0,
+                over_licensed_tolerance=settings.over_licensed_tolerance,
+                expiry_warning_days=settings.expiry_warning_days,
+                now=now,
+            ),
+            previous.get(license_.sku_id),
+        )
+        for license_ in licenses
+    ]
+    await ledger.positions.upsert(positions, day=now.date())
+    return positions
+
+
+async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
+    """Recalculates the portal of a message and ends its run.
+
+    If the import that came first failed, positions are those of the last good
+    import, and the run says so.
+    """
+    run = await ledger.runs.get(message.run_id)
+    if run.state in FINISHED:
+        return
+    recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    await recorder.start()
+    try:
+        positions = await recalculate_portal(ledger, message.portal_id)
+    except NotFound as error:
+        await recorder.fail(error)
+        return
+    recorder.set_count("licenses", len(positions))
+    for status, number in Counter(p.status for p in positions).items():
+        recorder.set_count(status, number)
+    state, error = await _outcome_of_import(ledger, message, recorder)
+    await recorder.finish(state, error)
+
+
+async def _outcome_of_import(
+    ledger: Ledger, message: RecalculationMessage, recorder: RunRecorder
+) -> tuple[State, RunError | None]:
+    if message.import_run_id is None:
+        return "Succeeded", None
+    imported = await ledger.runs.get(message.import_run_id)
+    if imported.state == "Succeeded":
+        return "Succeeded", None
+    recorder.log("warning", "The import before it failed; positions follow the last good import.")
+    return "PartiallySucceeded", imported.error
+
+
+async def start_recalculation(
+    ledger: Ledger, portal_ids: Sequence[PortalId] | None, trigger: Trigger
+) -> Run:
+    """Queues the recalculation of the portals, or of all, under one parent run.
+
+    A manual one imports afresh first, where the portal can be imported.
+    Raises NotFound before anything is queued.
+    """
+    if portal_ids is None:
+        present = [(portal.portal_id, portal.name) for portal in await ledger.portals.list()]
+        deleted = [(d.portal_id, d.name) for d in await ledger.portals.list_deleted()]
+        chosen = [*present, *deleted]
+    else:
+        subjects = [await subject(ledger, portal_id) for portal_id in dict.fromkeys(portal_ids)]
+        chosen = [(portal.portal_id, portal.name) for portal in subjects]
+    now = ledger.clock()
+    parent = Run(
+        new_run_id(now),
+        "recalculation",
+        trigger,
+        "Queued" if chosen else "Succeeded",
+        now,
+        child_count=len(chosen),
+        finished_at=None if chosen else now,
+    )
+    await ledger.runs.create(parent)
+    for portal_id, name in chosen:
+        run = Run(
+            new_run_id(ledger.clock()),
+            "recalculation",
+            trigger,
+            "Queued",
+            ledger.clock(),
+            portal_id=portal_id,
+            portal_name=name,
+            parent_run_id=parent.run_id,
+        )
+        await ledger.runs.create(run)
+        if trigger != "manual" or not await _import_first(ledger, run):
+            message = RecalculationMessage(portal_id, run.run_id)
+            await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    return parent
+
+
+async def _import_first(ledger: Ledger, run: Run) -> bool:
+    if run.portal_id is None:
+        return False
+    try:
+        await imports.service.start_import(
+            ledger,
+            run.portal_id,
+            "manual",
+            parent_run_id=run.run_id,
+            then_recalculate=run.run_id,
+        )
+    except (NotFound, Conflict):
+        # deleted or disabled: nothing to import, but still to be recalculated
+        return False
+    return True
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The positions of all portals at a glance; units are licenses."""
+
+    licenses: int
+    statuses: dict[Status, int]
+    reasons: dict[Reason, int]
+    portals: int
+    entitled: int
+    consumed: int
+    shortfall: int
+    spare: int
+    calculated_at: datetime | None
+
+
+async def summary(ledger: Ledger) -> Summary:
+    """Sums up all positions.
+
+    `shortfall` and `spare` add up what is missing and what is left over;
+    licenses that cannot be synchronized or calculated count in `statuses` only.
+    """
+    statuses: Counter[Status] = Counter()
+    reasons: Counter[Reason] = Counter()
+    portals: set[PortalId] = set()
+    entitled = consumed = shortfall = spare = 0
+    calculated_at: datetime | None = None
+    async for row in ledger.positions.summary_rows():
+        statuses[row.status] += 1
+        if row.reason is not None:
+            reasons[row.reason] += 1
+        portals.add(row.portal_id)
+        if calculated_at is None or row.calculated_at > calculated_at:
+            calculated_at = row.calculated_at
+        if row.status in ("cannot_be_synchronized", "not_calculable"):
+            continue
+        entitled += row.entitled
+        consumed += row.consumed
+        shortfall += max(0, -row.available)
+        spare += max(0, row.available)
+    return Summary(
+        licenses=statuses.total(),
+        statuses={status: statuses[status] for status in get_args(Status)},
+        reasons={reason: reasons[reason] for reason in get_args(Reason)},
+        portals=len(portals),
+        entitled=entitled,
+        consumed=consumed,
+        shortfall=shortfall,
+        spare=spare,
+        calculated_at=calculated_at,
+    )

@@ -1,0 +1,40 @@
+"""The term of a subscription, read from its dates: pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from imports.model import Subscription
+
+Term = Literal["trial", "monthly", "yearly", "three_year", "unknown"]
+_DAYS: tuple[tuple[Term, float], ...] = (
+    ("monthly", 30.4),
+    ("yearly", 365.25),
+    ("three_year", 1096),
+)
+_SLACK_DAYS = 4
+
+
+def term_of(subscription: Subscription) -> Term:
+    """Trial, monthly, yearly or three-year.
+
+    Graph names no term. A subscription renews at whole terms after its
+    creation, so the longest term of which the time between creation and next
+    lifecycle date is a multiple is taken for it; unknown if none fits.
+    """
+    if subscription.is_trial:
+        return "trial"
+    if subscription.created_at is None or subscription.next_lifecycle_at is None:
+        return "unknown"
+    days = (subscription.next_lifecycle_at - subscription.created_at).total_seconds() / 86_400
+    for term, length in reversed(_DAYS):
+        terms = round(days / length)
+        if terms >= 1 and abs(days - terms * length) <= _SLACK_DAYS:
+            return term
+    return "unknown"
+
+
+def days_until(moment: datetime | None, now: datetime) -> int | None:
+    """Whole days from `now` to `moment`, negative when it is past; None if there is no moment."""
+    return None if moment is None else (moment - now).days

@@ -1,0 +1,81 @@
+"""Writes down a run while it goes on: state, counts, log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from errors import GraphError, LedgerError
+from monitor.run import MAX_LOG_LINES, LogLine, Run, RunError, State
+
+if TYPE_CHECKING:
+    from storage.runs import RunStore
+
+
+def run_error(error: LedgerError) -> RunError:
+    """An error as a run tells it."""
+    graph = error if isinstance(error, GraphError) else None
+    return RunError(
+        code=error.code,
+        message=error.message,
+        remedy=error.remedy,
+        microsoft_code=graph.microsoft_code if graph else None,
+        microsoft_message=graph.microsoft_message if graph else None,
+        request_id=graph.request_id if graph else None,
+    )
+
+
+class RunRecorder:
+    """Collects what a run has to tell, and stores it at its start, on flush and at its end."""
+
+    def __init__(self, store: RunStore, run: Run, clock: Callable[[], datetime]) -> None:
+        self.run = run
+        self._store = store
+        self._clock = clock
+        self._counts = dict(run.counts)
+        self._log = list(run.log)
+
+    async def start(self) -> None:
+        """Marks the run as running; another attempt at it counts up."""
+        self.run = msgspec.structs.replace(
+            self.run,
+            state="Running",
+            started_at=self.run.started_at or self._clock(),
+            attempts=self.run.attempts + 1,
+        )
+        await self.flush()
+
+    def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        """Adds a line; the first 200 are kept."""
+        if len(self._log) < MAX_LOG_LINES:
+            self._log.append(LogLine(self._clock(), level, text))
+
+    def count(self, name: str, number: int) -> None:
+        """Adds to a count."""
+        self._counts[name] = self._counts.get(name, 0) + number
+
+    def set_count(self, name: str, number: int) -> None:
+        """Sets a count."""
+        self._counts[name] = number
+
+    async def flush(self) -> None:
+        """Stores what there is so far."""
+        self.run = msgspec.structs.replace(
+            self.run, counts=dict(self._counts), log=tuple(self._log)
+        )
+        await self._store.save(self.run)
+
+    async def finish(self, state: State, error: RunError | None = None) -> None:
+        """Ends the run."""
+        self.run = msgspec.structs.replace(
+            self.run, state=state, error=error, finished_at=self._clock()
+        )
+        await self.flush()
+
+    async def fail(self, error: LedgerError) -> None:
+        """Ends the run as failed, telling why."""
+        self.log("error", error.message)
+        await self.finish("Failed", run_error(error))

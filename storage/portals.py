@@ -1,0 +1,209 @@
+"""Portals, the guard on their unique names, and what remains of deleted ones."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+
+from errors import Conflict, NotFound
+from identifiers import PortalId
+from portals.model import ConnectionTest, DeletedPortal, Portal
+from storage.errors import stale
+from storage.rows import TEXT_CHARACTERS, record_of, row_of
+from storage.tables import Page, Row, encode_key
+
+if TYPE_CHECKING:
+    from storage.tables import Tables
+
+TABLE = "Portals"
+PARTITION = "portal"
+_TEST_COLUMNS = ("LastTestJson0", "LastTestJson1")
+
+
+def name_guard(name: str) -> str:
+    """The row key that only one portal of that name, in any case, can hold."""
+    return "name:" + encode_key(unicodedata.normalize("NFKC", name).casefold())
+
+
+class PortalStore:
+    """Portals in one partition, so that row, name guard and tombstone change together.
+
+    A portal's `etag` counts its changes by an admin; recording a test does
+    not change it.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def create(self, portal: Portal, *, adopting: PortalId | None = None) -> Portal:
+        """Stores a new portal. Raises Conflict (name_taken) if the name is in use.
+
+        `adopting` is the deleted portal whose ID the new one takes over.
+        """
+        table = await self._tables.table(TABLE)
+        created = msgspec.structs.replace(portal, etag="1")
+        operations: list[tuple[str, Row]] = [
+            ("create", _row(created, {})),
+            ("create", _guard(portal)),
+        ]
+        if adopting is not None:
+            operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": _grave(adopting)}))
+        try:
+            await self._tables.transact(table, operations)
+        except Conflict as error:
+            raise _name_taken(portal.name) from error
+        return created
+
+    async def get(self, portal_id: PortalId) -> Portal:
+        """One portal. Raises NotFound."""
+        return _portal(await self._row(portal_id))
+
+    async def _row(self, portal_id: PortalId) -> Row:
+        table = await self._tables.table(TABLE)
+        row = await self._tables.get(table, PARTITION, portal_id)
+        if row is None:
+            raise NotFound(
+                f"There is no portal {portal_id}.",
+                remedy="List the portals for the IDs there are.",
+                code="portal_not_found",
+            )
+        return row
+
+    async def list(self) -> Sequence[Portal]:
+        """All portals, by name."""
+        rows = await self._rows("0", "g")
+        return sorted((_portal(row) for row in rows), key=lambda p: (p.name.casefold(), p.name))
+
+    async def list_page(self, *, top: int, continuation: str | None) -> Page[Portal]:
+        """Portals by ID, a page at a time."""
+        table = await self._tables.table(TABLE)
+        page = await self._tables.query_page(
+            table,
+            "PartitionKey eq @partition and RowKey ge @low and RowKey lt @high",
+            {"partition": PARTITION, "low": "0", "high": "g"},
+            top=top,
+            continuation=continuation,
+        )
+        return Page([_portal(row) for row in page.items], page.continuation)
+
+    async def _rows(self, low: str, high: str) -> Sequence[Row]:
+        table = await self._tables.table(TABLE)
+        return [
+            row
+            async for row in self._tables.query(
+                table,
+                "PartitionKey eq @partition and RowKey ge @low and RowKey lt @high",
+                {"partition": PARTITION, "low": low, "high": high},
+            )
+        ]
+
+    async def update(self, portal: Portal, *, etag: str | None) -> Portal:
+        """Stores the changed portal, and swaps the name guard on a rename.
+
+        `etag` is what the caller last saw, None to take `portal.etag`.
+        Raises PreconditionFailed if the portal changed since, Conflict
+        (name_taken), NotFound.
+        """
+        table = await self._tables.table(TABLE)
+        stored = await self._row(portal.portal_id)
+        if str(stored["Revision"]) != (etag if etag is not None else portal.etag):
+            raise stale("The portal")
+        changed = msgspec.structs.replace(portal, etag=str(stored["Revision"] + 1))
+        kept = {name: stored[name] for name in _TEST_COLUMNS if name in stored}
+        condition = {
+            "mode": UpdateMode.REPLACE,
+            "etag": stored["_etag"],
+            "match_condition": MatchConditions.IfNotModified,
+        }
+        operations: list[Any] = [("update", _row(changed, kept), condition)]
+        before, after = name_guard(stored["Name"]), name_guard(portal.name)
+        if before != after:
+            operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": before}))
+            operations.append(("create", _guard(portal)))
+        try:
+            await self._tables.transact(table, operations)
+        except Conflict as error:
+            raise _name_taken(portal.name) from error
+        return msgspec.structs.replace(changed, last_test=_portal(stored).last_test)
+
+    async def record_test(self, portal_id: PortalId, test: ConnectionTest) -> None:
+        """Keeps the outcome of a connection test. Raises NotFound."""
+        await self._row(portal_id)
+        table = await self._tables.table(TABLE)
+        text = msgspec.json.encode(test).decode()
+        half = TEXT_CHARACTERS
+        columns = {"LastTestJson0": text[:half], "LastTestJson1": text[half : 2 * half]}
+        row = {"PartitionKey": PARTITION, "RowKey": portal_id, **columns}
+        await self._tables.transact(table, [("update", row, {"mode": UpdateMode.MERGE})])
+
+    async def delete(
+        self, portal_id: PortalId, *, etag: str | None, deleted_at: datetime
+    ) -> DeletedPortal:
+        """Deletes the portal and frees its name; what remains is returned.
+
+        Raises NotFound, and PreconditionFailed if `etag` is not current.
+        """
+        table = await self._tables.table(TABLE)
+        stored = await self._row(portal_id)
+        if etag is not None and str(stored["Revision"]) != etag:
+            raise stale("The portal")
+        portal = _portal(stored)
+        grave = DeletedPortal(portal_id, portal.name, portal.tenant_id, deleted_at)
+        await self._tables.transact(
+            table,
+            [
+                ("delete", {"PartitionKey": PARTITION, "RowKey": portal_id}),
+                ("delete", {"PartitionKey": PARTITION, "RowKey": name_guard(portal.name)}),
+                ("upsert", row_of(grave, PARTITION, _grave(portal_id))),
+            ],
+        )
+        return grave
+
+    async def list_deleted(self) -> Sequence[DeletedPortal]:
+        """The deleted portals whose data is still here."""
+        rows = await self._rows("deleted:", "deleted;")
+        return [record_of(row, DeletedPortal) for row in rows]
+
+    async def forget_deleted(self, portal_id: PortalId) -> None:
+        """Drops the tombstone; succeeds on the absent."""
+        table = await self._tables.table(TABLE)
+        await self._tables.submit(
+            table, [("delete", {"PartitionKey": PARTITION, "RowKey": _grave(portal_id)})]
+        )
+
+
+def _row(portal: Portal, kept: Row) -> Row:
+    row = row_of(portal, PARTITION, portal.portal_id)
+    for name in _TEST_COLUMNS:
+        row.pop(name, None)
+    return {**row, **kept, "Revision": int(portal.etag or "1")}
+
+
+def _portal(row: Row) -> Portal:
+    return record_of(row, Portal, etag=str(row["Revision"]), last_test={"state": "never"})
+
+
+def _guard(portal: Portal) -> Row:
+    return {
+        "PartitionKey": PARTITION,
+        "RowKey": name_guard(portal.name),
+        "PortalId": portal.portal_id,
+    }
+
+
+def _grave(portal_id: PortalId) -> str:
+    return f"deleted:{portal_id}"
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is a portal named {name} already.",
+        remedy="Choose another name; upper and lower case make no difference.",
+        code="name_taken",
+    )

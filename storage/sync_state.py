@@ -1,0 +1,146 @@
+"""What an import must remember: summaries, checkpoints, delta links, and the lease."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from azure.core import MatchConditions
+from azure.data.tables import UpdateMode
+
+from errors import Conflict, LeaseLost, NotFound, PreconditionFailed
+from identifiers import PortalId, RunId
+from imports.model import ImportSummary
+from storage.blocks import join_properties, split_properties
+
+if TYPE_CHECKING:
+    from storage.tables import Tables
+
+TABLE = "SyncState"
+SUMMARY_KIND = "summary"
+LEASE_KIND = "lease"
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to import a portal until `expires_at`, unless renewed."""
+
+    portal_id: PortalId
+    owner: str
+    run_id: RunId
+    expires_at: datetime
+    etag: str
+
+
+class SyncStateStore:
+    """Small state by portal and kind."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def read(self, portal_id: PortalId, kind: str) -> bytes | None:
+        """The state of that kind, None if there is none."""
+        table = await self._tables.table(TABLE)
+        row = await self._tables.get(table, portal_id, kind)
+        return join_properties("Data", row) if row is not None else None
+
+    async def write(self, portal_id: PortalId, kind: str, data: bytes) -> None:
+        """Replaces the state of that kind."""
+        table = await self._tables.table(TABLE)
+        row = {"PartitionKey": portal_id, "RowKey": kind, **split_properties("Data", data)}
+        await self._tables.submit(table, [("upsert", row)])
+
+    async def delete(self, portal_id: PortalId, kind: str) -> None:
+        """Deletes the state of that kind; succeeds on the absent."""
+        table = await self._tables.table(TABLE)
+        await self._tables.submit(table, [("delete", {"PartitionKey": portal_id, "RowKey": kind})])
+
+    async def summary(self, portal_id: PortalId) -> ImportSummary | None:
+        """The last complete import of the portal, None before the first."""
+        stored = await self.read(portal_id, SUMMARY_KIND)
+        return msgspec.json.decode(stored, type=ImportSummary) if stored is not None else None
+
+    async def save_summary(self, summary: ImportSummary) -> None:
+        """Keeps the summary of a complete import."""
+        await self.write(summary.portal_id, SUMMARY_KIND, msgspec.json.encode(summary))
+
+    async def delete_portal(self, portal_id: PortalId) -> None:
+        """Deletes everything remembered of the portal."""
+        await self._tables.delete_partitions(TABLE, portal_id, None)
+
+    async def acquire_lease(
+        self, portal_id: PortalId, *, owner: str, run_id: RunId, now: datetime, seconds: int
+    ) -> Lease:
+        """Takes the lease if it is free, expired, or the owner's already.
+
+        Raises LeaseLost if another owner has it.
+        """
+        table = await self._tables.table(TABLE)
+        row = await self._tables.get(table, portal_id, LEASE_KIND)
+        if row is not None and row["ExpiresAt"] > now and row["Owner"] != owner:
+            raise _lost(portal_id)
+        expires_at = now + timedelta(seconds=seconds)
+        return await self._put(
+            portal_id, owner, run_id, expires_at, row["_etag"] if row is not None else None
+        )
+
+    async def renew_lease(self, lease: Lease, *, now: datetime, seconds: int) -> Lease:
+        """Extends the lease. Raises LeaseLost if another owner took it meanwhile."""
+        expires_at = now + timedelta(seconds=seconds)
+        return await self._put(lease.portal_id, lease.owner, lease.run_id, expires_at, lease.etag)
+
+    async def release_lease(self, lease: Lease) -> None:
+        """Gives the lease back. Raises LeaseLost if another owner took it meanwhile."""
+        table = await self._tables.table(TABLE)
+        row = {"PartitionKey": lease.portal_id, "RowKey": LEASE_KIND}
+        try:
+            await self._tables.transact(table, [("delete", row, _unchanged(lease.etag))])
+        except (PreconditionFailed, NotFound) as error:
+            raise _lost(lease.portal_id) from error
+
+    async def current_lease(self, portal_id: PortalId, now: datetime) -> Lease | None:
+        """The lease somebody holds at `now`, None if it is free."""
+        table = await self._tables.table(TABLE)
+        row = await self._tables.get(table, portal_id, LEASE_KIND)
+        if row is None or row["ExpiresAt"] <= now:
+            return None
+        return Lease(portal_id, row["Owner"], RunId(row["RunId"]), row["ExpiresAt"], row["_etag"])
+
+    async def _put(
+        self,
+        portal_id: PortalId,
+        owner: str,
+        run_id: RunId,
+        expires_at: datetime,
+        etag: str | None,
+    ) -> Lease:
+        table = await self._tables.table(TABLE)
+        row = {
+            "PartitionKey": portal_id,
+            "RowKey": LEASE_KIND,
+            "Owner": owner,
+            "RunId": run_id,
+            "ExpiresAt": expires_at,
+        }
+        operation: tuple[Any, ...] = ("create", row)
+        if etag is not None:
+            operation = ("update", row, {"mode": UpdateMode.REPLACE, **_unchanged(etag)})
+        try:
+            await self._tables.transact(table, [operation])
+        except (Conflict, PreconditionFailed, NotFound) as error:
+            raise _lost(portal_id) from error
+        written = await self._tables.get(table, portal_id, LEASE_KIND)
+        if written is None or written["Owner"] != owner:
+            raise _lost(portal_id)
+        return Lease(portal_id, owner, run_id, expires_at, written["_etag"])
+
+
+def _unchanged(etag: str) -> dict[str, Any]:
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def _lost(portal_id: PortalId) -> LeaseLost:
+    return LeaseLost(
+        f"Another worker is importing portal {portal_id}.",
+        remedy="Wait for it to end; the monitor shows its run.",
+    )
