@@ -93,8 +93,8 @@ async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
     await recorder.start()
     try:
         positions = await recalculate_portal(ledger, message.portal_id)
-    except NotFound as error:
-        await recorder.fail(error)
+    except NotFound as unknown:
+        await recorder.fail(unknown)
         return
     recorder.set_count("licenses", len(positions))
     for status, number in Counter(p.status for p in positions).items():

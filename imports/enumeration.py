@@ -128,14 +128,14 @@ class Enumeration:
     ) -> Checkpoint:
         seen, chunks = checkpoint.seen, checkpoint.chunks
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
-            for user in page.users:
+            for user in page.value:
                 contact = contact_of(user, rooms, excluded)
                 encoded = encode_contact(contact)
                 self._buffer.setdefault(staging_partition(contact.user_id), []).append(
                     (contact.user_id, encoded)
                 )
                 self._buffered_bytes += len(encoded)
-            seen += len(page.users)
+            seen += len(page.value)
             if page.next_link is None:
                 break
             out_of_time = self._out_of_time()

@@ -222,7 +222,7 @@ async def _import_from(
     )
     result = await enumeration.run(
         graph,
-        rooms=directory.rooms,
+        rooms=directory.rooms or frozenset(),
         excluded=portal.exclusions,
         previous_count=previous.contact_count if previous else 0,
         clean=clean,
@@ -235,7 +235,7 @@ async def _import_from(
             ledger.clock(),
             recorder.run.run_id,
             result.contact_count if not result.held or previous is None else previous.contact_count,
-            directory.deleted_user_units,
+            directory.deleted_user_units or {},
             tuple(sorted(portal.exclusions)),
         )
     )

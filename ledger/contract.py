@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -111,7 +111,7 @@ class LicenseDetails(LicenseView):
         )
 
 
-def _license_fields(license_: License, now: datetime) -> dict[str, object]:
+def _license_fields(license_: License, now: datetime) -> dict[str, Any]:
     return {
         "portal_id": license_.portal_id,
         "sku_id": license_.sku_id,
@@ -306,10 +306,15 @@ def _paths(paths: tuple[AssignmentPath, ...], groups: Mapping[GroupId, Group]) -
     return [
         PathView(
             group_id=path.group_id,
-            group_name=groups[path.group_id].display_name if path.group_id in groups else None,
+            group_name=_group_name(path.group_id, groups),
             state=path.state,
             error=path.error,
             updated_at=path.updated_at,
         )
         for path in paths
     ]
+
+
+def _group_name(group_id: GroupId | None, groups: Mapping[GroupId, Group]) -> str | None:
+    group = groups.get(group_id) if group_id is not None else None
+    return group.display_name if group is not None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import composition
 from errors import ReadOnly
 from identifiers import PortalId, SkuId, UserId
@@ -30,7 +32,7 @@ def _portal(query: PortalQuery) -> PortalId | None:
     return PortalId(str(query.portal_id)) if query.portal_id else None
 
 
-def _key(request: Request[object, object]) -> tuple[PortalId, SkuId]:
+def _key(request: Request[Any, Any]) -> tuple[PortalId, SkuId]:
     return PortalId(request.path["portal_id"]), SkuId(request.path["sku_id"])
 
 

@@ -1,0 +1,257 @@
+"""Calls Graph for one portal through Microsoft's SDK, and decodes the answers itself.
+
+The SDK builds the requests, authenticates and redirects. Its models take some
+3 ms a user; bulk reads therefore take the raw answer and decode it with
+msgspec.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.identity import CredentialUnavailableError
+from azure.identity.aio import CertificateCredential, ClientSecretCredential
+from kiota_abstractions.headers_collection import HeadersCollection
+from kiota_abstractions.method import Method
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_abstractions.request_information import RequestInformation
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
+from kiota_http.middleware import ParametersNameDecodingHandler, RedirectHandler
+from kiota_http.middleware.options import ResponseHandlerOption
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph_core import GraphClientFactory
+
+from errors import ClientAssertionFailed, GraphError
+from graph.errors import failure, token_rejected, unreachable, unreadable_success
+from graph.retry import GraphCounts, RetryMiddleware, retry_after_seconds
+from identifiers import ClientId, TenantId
+from portals.certificates import CertificateMaterial, ClientSecretMaterial
+from portals.model import Cloud
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken
+
+    from settings import Settings
+
+Answer = TypeVar("Answer")
+Material = ClientSecretMaterial | CertificateMaterial
+
+
+class _Claims(msgspec.Struct):
+    roles: tuple[str, ...] = ()
+
+
+class GraphFactory:
+    """Opens clients with the deployment's time-outs and retries."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._timeout_seconds = settings.graph_timeout_seconds
+        self._max_retries = settings.graph_max_retries
+
+    def __call__(
+        self, cloud: Cloud, tenant_id: TenantId, client_id: ClientId, material: Material
+    ) -> GraphClient:
+        """A client for one tenant; use it as an async context manager.
+
+        Raises ClientAssertionFailed if the certificate cannot sign.
+        """
+        return GraphClient(
+            cloud,
+            tenant_id,
+            client_id,
+            material,
+            timeout_seconds=self._timeout_seconds,
+            max_retries=self._max_retries,
+        )
+
+
+class GraphClient:
+    """Graph v1.0 as one application in one tenant."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        tenant_id: TenantId,
+        client_id: ClientId,
+        material: Material,
+        *,
+        timeout_seconds: int,
+        max_retries: int,
+    ) -> None:
+        self.cloud = cloud
+        self.tenant_id = tenant_id
+        self.counts = GraphCounts()
+        self._secrets = material.secrets()
+        self._scope = f"{cloud.graph_url}/.default"
+        self._host = urlsplit(cloud.graph_url).netloc
+        self._credential = _credential(cloud, tenant_id, client_id, material, timeout_seconds)
+        self._http = GraphClientFactory.create_with_custom_middleware(
+            [
+                RedirectHandler(),
+                RetryMiddleware(self.counts, max_retries=max_retries),
+                ParametersNameDecodingHandler(),
+            ],
+            client=httpx.AsyncClient(
+                timeout=httpx.Timeout(timeout_seconds, connect=min(10, timeout_seconds)),
+                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+            ),
+        )
+        provider = AzureIdentityAuthenticationProvider(
+            self._credential,
+            scopes=[self._scope],
+            allowed_hosts=[self._host, self._host.partition(":")[0]],
+        )
+        self.adapter = GraphRequestAdapter(provider, self._http)
+        self.adapter.base_url = f"{cloud.graph_url}/v1.0"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+        await self._credential.close()
+
+    async def roles(self) -> frozenset[str]:
+        """The application permissions that the tenant's consent put into the access token.
+
+        Raises TokenRejected, ClientAssertionFailed, GraphUnreachable.
+        """
+        token = await self._guarded(self._token)
+        try:
+            payload = token.token.split(".")[1]
+            claims = msgspec.json.decode(
+                base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+            )
+        except (IndexError, binascii.Error, msgspec.DecodeError) as error:
+            raise unreadable_success(None) from error
+        return frozenset(claims.roles)
+
+    async def _token(self) -> AccessToken:
+        return await self._credential.get_token(self._scope)
+
+    async def read(
+        self, request: RequestInformation, answer: msgspec.json.Decoder[Answer], *, permission: str
+    ) -> Answer:
+        """Sends a request that the SDK built, and decodes its answer.
+
+        `permission` is the least one that the call needs, named when it is
+        missing. Raises GraphError.
+        """
+        request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        response = await self._guarded(lambda: self._send(request))
+        request_id = response.headers.get("request-id")
+        if not response.is_success:
+            raise failure(
+                response.status_code,
+                response.content,
+                permission=permission,
+                request_id=request_id,
+                retry_after_seconds=retry_after_seconds(
+                    response.headers.get("Retry-After"), datetime.now(UTC)
+                ),
+            )
+        try:
+            return answer.decode(response.content)
+        except msgspec.DecodeError as error:
+            raise unreadable_success(request_id) from error
+
+    async def read_link(
+        self,
+        link: str,
+        answer: msgspec.json.Decoder[Answer],
+        *,
+        permission: str,
+        headers: HeadersCollection | None = None,
+    ) -> Answer:
+        """Follows a link that Graph gave, unchanged; it must lead to the same Graph."""
+        if urlsplit(link).netloc.casefold() != self._host.casefold():
+            raise unreadable_success(None)
+        request = RequestInformation(Method.GET)
+        request.url = link
+        request.headers.try_add("Accept", "application/json")
+        if headers is not None:
+            request.headers.add_all(headers)
+        return await self.read(request, answer, permission=permission)
+
+    async def _send(self, request: RequestInformation) -> httpx.Response:
+        response = await self.adapter.send_primitive_async(request, "bytes", {})
+        if not isinstance(response, httpx.Response):
+            raise TypeError("the native response handler gave no response")
+        return response
+
+    async def _guarded(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The call's result; what the SDKs raise becomes the ledger's errors."""
+        try:
+            return await call()
+        except GraphError:
+            raise
+        except httpx.TransportError as error:
+            raise unreachable(self.cloud, type(error).__name__) from error
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise unreachable(self.cloud, type(error).__name__) from error
+        except DecodeError as error:
+            raise unreadable_success(None) from error
+        except (CredentialUnavailableError, ClientAuthenticationError) as error:
+            # the SDK's text can hold the request; nothing of it is chained
+            raise token_rejected(str(error.message), self._secrets) from None
+        except AzureError as error:
+            raise token_rejected(str(error), self._secrets) from None
+        except ValueError as error:
+            raise assertion_failed(type(error).__name__) from None
+
+
+def assertion_failed(cause: str) -> ClientAssertionFailed:
+    """The error for an assertion that could not be signed."""
+    return ClientAssertionFailed(
+        "JSON Web Token generation for authentication with GraphAPI failed.",
+        remedy=f"Create or add the certificate again, with its private key. Cause: {cause}.",
+    )
+
+
+def _credential(
+    cloud: Cloud,
+    tenant_id: TenantId,
+    client_id: ClientId,
+    material: Material,
+    timeout_seconds: int,
+) -> ClientSecretCredential | CertificateCredential:
+    options: dict[str, Any] = {
+        "authority": cloud.login_url,
+        "disable_instance_discovery": not cloud.instance_discovery,
+        "retry_total": 2,
+        "retry_backoff_factor": 0.3,
+        "connection_timeout": min(10, timeout_seconds),
+        "read_timeout": timeout_seconds,
+    }
+    if isinstance(material, ClientSecretMaterial):
+        return ClientSecretCredential(tenant_id, client_id, material.value, **options)
+    if material.not_after <= datetime.now(UTC):
+        raise assertion_failed(f"the certificate expired on {material.not_after:%Y-%m-%d}")
+    try:
+        return CertificateCredential(
+            tenant_id, client_id, certificate_data=material.pem(), **options
+        )
+    except ValueError as error:
+        raise assertion_failed(type(error).__name__) from None

@@ -1,0 +1,140 @@
+"""The fields we ask Graph for, as structs that decode straight from its JSON.
+
+Only `id` is required: Graph leaves out what is not set, sends null, and adds
+fields at will.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from identifiers import GroupId, ServicePlanId, SkuId, UserId
+
+
+class LicenseUnits(msgspec.Struct, rename="camel", frozen=True):
+    """prepaidUnits of a SKU; counts are licenses."""
+
+    enabled: int | None = 0
+    suspended: int | None = 0
+    warning: int | None = 0
+    locked_out: int | None = 0
+
+
+class ServicePlanInfo(msgspec.Struct, rename="camel", frozen=True):
+    """A service plan of a SKU."""
+
+    service_plan_id: ServicePlanId
+    service_plan_name: str | None = None
+    provisioning_status: str | None = None
+    applies_to: str | None = None
+
+
+class SubscribedSku(msgspec.Struct, rename="camel", frozen=True):
+    """A SKU to which the tenant is subscribed."""
+
+    sku_id: SkuId
+    sku_part_number: str
+    applies_to: str | None = None
+    capability_status: str | None = None
+    consumed_units: int | None = 0
+    prepaid_units: LicenseUnits = LicenseUnits()
+    service_plans: tuple[ServicePlanInfo, ...] = ()
+
+
+class CompanySubscription(msgspec.Struct, rename="camel", frozen=True):
+    """A commercial subscription; several may share one SKU."""
+
+    id: str
+    sku_id: SkuId
+    commerce_subscription_id: str | None = None
+    status: str | None = None
+    total_licenses: int | None = 0
+    is_trial: bool | None = False
+    created_date_time: datetime | None = None
+    next_lifecycle_date_time: datetime | None = None
+    owner_tenant_id: str | None = None
+
+
+class Organization(msgspec.Struct, rename="camel", frozen=True):
+    """The tenant itself."""
+
+    id: str
+    display_name: str | None = None
+
+
+class AssignedLicense(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """One license that a user holds, however assigned."""
+
+    sku_id: SkuId
+    disabled_plans: tuple[ServicePlanId, ...] | None = None
+
+
+class LicenseAssignmentState(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """One way by which a user was to get a license; direct if `assigned_by_group` is None."""
+
+    sku_id: SkuId
+    assigned_by_group: GroupId | None = None
+    state: str | None = None
+    error: str | None = None
+    last_updated_date_time: str | None = None
+
+
+class User(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """A user of the tenant. Times stay text: a million of them are read."""
+
+    id: UserId
+    user_principal_name: str | None = None
+    display_name: str | None = None
+    mail: str | None = None
+    account_enabled: bool | None = None
+    user_type: str | None = None
+    usage_location: str | None = None
+    country: str | None = None
+    department: str | None = None
+    job_title: str | None = None
+    company_name: str | None = None
+    employee_id: str | None = None
+    created_date_time: str | None = None
+    on_premises_sync_enabled: bool | None = None
+    assigned_licenses: tuple[AssignedLicense, ...] | None = None
+    license_assignment_states: tuple[LicenseAssignmentState, ...] | None = None
+
+
+class LicensedGroup(msgspec.Struct, rename="camel", frozen=True):
+    """A group that assigns licenses."""
+
+    id: GroupId
+    display_name: str | None = None
+    on_premises_sync_enabled: bool | None = None
+    assigned_licenses: tuple[AssignedLicense, ...] | None = None
+
+
+class Room(msgspec.Struct, rename="camel", frozen=True):
+    """A room of the tenant."""
+
+    id: str
+    email_address: str | None = None
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """Graph's error object; the request ID stands in one of two spellings."""
+
+    code: str | None = None
+    message: str | None = None
+    inner: dict[str, object] | None = msgspec.field(default=None, name="innerError")
+    inner_lower: dict[str, object] | None = msgspec.field(default=None, name="innererror")
+
+    @property
+    def request_id(self) -> str | None:
+        """The request ID, if the error names it."""
+        inner = self.inner or self.inner_lower or {}
+        found = inner.get("request-id")
+        return found if isinstance(found, str) else None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The body of a failed request."""
+
+    error: ErrorBody

@@ -1,0 +1,70 @@
+"""Which application permissions each task needs, and which higher ones serve as well.
+
+Source: https://learn.microsoft.com/graph/permissions-reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+import msgspec
+
+ORGANIZATION_READ = "Organization.Read.All"
+USER_READ = "User.Read.All"
+GROUP_MEMBER_READ = "GroupMember.Read.All"
+PLACE_READ = "Place.Read.All"
+
+GraphTask = Literal["import"]
+
+
+class PermissionNeed(msgspec.Struct, frozen=True):
+    """A permission that a task needs; without an optional one it does less."""
+
+    permission: str
+    alternatives: tuple[str, ...]
+    purpose: str
+    optional: bool = False
+
+    def granted_by(self, roles: Collection[str]) -> str | None:
+        """The role that satisfies the need, None if none does."""
+        return next((role for role in (self.permission, *self.alternatives) if role in roles), None)
+
+
+_NEEDS: dict[GraphTask, tuple[PermissionNeed, ...]] = {
+    "import": (
+        PermissionNeed(
+            ORGANIZATION_READ,
+            ("Directory.Read.All", "Organization.ReadWrite.All", "Directory.ReadWrite.All"),
+            "to read licenses and subscriptions",
+        ),
+        PermissionNeed(
+            USER_READ,
+            ("Directory.Read.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
+            "to read users and their assignments",
+        ),
+        PermissionNeed(
+            GROUP_MEMBER_READ,
+            (
+                "Group.Read.All",
+                "Directory.Read.All",
+                "Group.ReadWrite.All",
+                "Directory.ReadWrite.All",
+            ),
+            "to name the groups that assign licenses",
+            optional=True,
+        ),
+        PermissionNeed(
+            PLACE_READ,
+            ("Place.ReadWrite.All",),
+            "to tell rooms from members",
+            optional=True,
+        ),
+    ),
+}
+
+
+def needs_of(tasks: Collection[GraphTask]) -> list[PermissionNeed]:
+    """What the tasks need, each permission once."""
+    needs = {need.permission: need for task in tasks for need in _NEEDS[task]}
+    return list(needs.values())

@@ -1,0 +1,200 @@
+"""Reads certificates with their private keys, and secrets' shapes: no I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+MIN_RSA_BITS = 2048
+_PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class ClientSecretMaterial(
+    msgspec.Struct, frozen=True, tag="client_secret", repr_omit_defaults=True
+):
+    """The value of a client secret. Its representation does not show it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "ClientSecretMaterial(…)"
+
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must appear nowhere."""
+        return (self.value,)
+
+
+class CertificateMaterial(msgspec.Struct, frozen=True, tag="certificate"):
+    """A certificate and its private key (PKCS 8, PEM, unencrypted). Nothing of it is shown."""
+
+    certificate_pem: str
+    private_key_pem: str
+    subject: str
+    thumbprint_sha1: str
+    thumbprint_sha256: str
+    not_before: datetime
+    not_after: datetime
+
+    def __repr__(self) -> str:
+        return f"CertificateMaterial({self.thumbprint_sha1})"
+
+    def pem(self) -> bytes:
+        """Key and certificate together, as azure-identity takes them."""
+        return f"{self.private_key_pem}\n{self.certificate_pem}".encode()
+
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must appear nowhere."""
+        return (self.private_key_pem,)
+
+
+def read_pem(
+    certificate: str, private_key: str, passphrase: str | None, *, now: datetime
+) -> CertificateMaterial:
+    """Certificate and key from PEM texts; the key may be encrypted, and may stand in either.
+
+    Raises InvalidInput naming the field.
+    """
+    from cryptography import x509
+
+    found = _PEM_CERTIFICATE.search(certificate)
+    if found is None:
+        raise _thumbprint_unreadable("credential.certificate")
+    try:
+        parsed = x509.load_pem_x509_certificate(found.group().encode())
+    except ValueError as error:
+        raise _thumbprint_unreadable("credential.certificate") from error
+    return _material(parsed, _pem_key(private_key, passphrase), now)
+
+
+def read_pfx(pfx: str, passphrase: str | None, *, now: datetime) -> CertificateMaterial:
+    """Certificate and key from a PFX (PKCS 12) file in base64.
+
+    Raises InvalidInput naming the field.
+    """
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        content = base64.b64decode(pfx, validate=True)
+    except binascii.Error as error:
+        raise InvalidInput(
+            "credential.pfx",
+            "The PFX file is not in base64.",
+            remedy="Send the file's bytes in base64, without line breaks.",
+        ) from error
+    try:
+        key, parsed, _ = pkcs12.load_key_and_certificates(
+            content, passphrase.encode() if passphrase else None
+        )
+    except ValueError as error:
+        raise InvalidInput(
+            "credential.passphrase",
+            "The PFX file cannot be opened: the passphrase is wrong, or the file is broken.",
+            remedy="Correct the passphrase, or export the PFX file again.",
+        ) from error
+    if parsed is None:
+        raise _thumbprint_unreadable("credential.pfx")
+    return _material(parsed, _rsa(key, "credential.pfx"), now)
+
+
+def _pem_key(private_key: str, passphrase: str | None) -> RSAPrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    encrypted = "ENCRYPTED" in private_key
+    if encrypted and not passphrase:
+        raise InvalidInput(
+            "credential.passphrase",
+            "The private key is encrypted, and no passphrase was given.",
+            remedy="Give the passphrase of the private key.",
+        )
+    try:
+        key = load_pem_private_key(
+            private_key.encode(), passphrase.encode() if encrypted and passphrase else None
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if encrypted:
+            raise InvalidInput(
+                "credential.passphrase",
+                "The private key cannot be decrypted with this passphrase.",
+                remedy="Correct the passphrase, or export the key again.",
+            ) from error
+        raise InvalidInput(
+            "credential.privateKey",
+            "The private key is not a PEM private key.",
+            remedy="Send the key with its BEGIN and END lines.",
+        ) from error
+    return _rsa(key, "credential.privateKey")
+
+
+def _rsa(key: object, field: str) -> RSAPrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    if key is None:
+        raise InvalidInput(
+            field, "There is no private key.", remedy="Export the certificate with its private key."
+        )
+    if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_RSA_BITS:
+        raise InvalidInput(
+            field,
+            f"The private key is not an RSA key of at least {MIN_RSA_BITS} bits.",
+            remedy="Create a certificate with an RSA key of 2048 bits or more, as Entra wants.",
+        )
+    return key
+
+
+def _material(
+    certificate: x509.Certificate, key: RSAPrivateKey, now: datetime
+) -> CertificateMaterial:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if certificate.public_key().public_bytes(*spki) != key.public_key().public_bytes(*spki):
+        raise InvalidInput(
+            "credential.privateKey",
+            "The private key does not belong to the certificate.",
+            remedy="Send the key with which the certificate was made.",
+        )
+    if certificate.not_valid_after_utc <= now:
+        raise InvalidInput(
+            "credential.certificate",
+            f"The certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
+            remedy="Create a new certificate, and upload it to the app registration too.",
+        )
+    return CertificateMaterial(
+        certificate_pem=certificate.public_bytes(Encoding.PEM).decode(),
+        private_key_pem=key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        ).decode(),
+        subject=certificate.subject.rfc4514_string(),
+        # Entra and its portal name certificates by this thumbprint
+        thumbprint_sha1=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303
+        thumbprint_sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _thumbprint_unreadable(field: str) -> InvalidInput:
+    return InvalidInput(
+        field,
+        "Thumbprint from public key could not be read.",
+        remedy="Add the certificate again, as PEM with its BEGIN and END lines, or as PFX.",
+        code="certificate_thumbprint_unreadable",
+    )

@@ -1,0 +1,155 @@
+"""Tests a connection step by step, and says of each what passed, failed, and helps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from errors import CredentialError, GraphError, GraphUnreachable, LedgerError
+from graph.errors import permission_remedy
+from graph.organization import organization
+from graph.permissions import PermissionNeed, needs_of
+from graph.subscribed_skus import subscribed_skus
+from portals.model import StepState, TestStep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graph.client import GraphClient, Material
+    from identifiers import ClientId, TenantId
+    from portals.model import Cloud
+
+OpenGraph = Callable[["Cloud", "TenantId", "ClientId", "Material"], "GraphClient"]
+TOTAL_SECONDS = 90
+
+
+class ConnectionSteps:
+    """The steps of one test, in order; after one that all others need, the rest is skipped."""
+
+    def __init__(self) -> None:
+        self.steps: list[TestStep] = []
+
+    @property
+    def passed(self) -> bool:
+        """Whether no step failed."""
+        return all(step.state != "failed" for step in self.steps)
+
+    def add(self, name: str, state: StepState, message: str, remedy: str | None = None) -> None:
+        """Notes a step."""
+        self.steps.append(TestStep(name, state, message, remedy=remedy))
+
+    def failed(self, name: str, error: LedgerError) -> None:
+        """Notes a step that failed with an error."""
+        graph = error if isinstance(error, GraphError) else None
+        self.steps.append(
+            TestStep(
+                name,
+                "failed",
+                error.message,
+                code=error.code,
+                remedy=error.remedy,
+                microsoft_code=graph.microsoft_code if graph else None,
+                microsoft_message=graph.microsoft_message if graph else None,
+                request_id=graph.request_id if graph else None,
+            )
+        )
+
+    def skip(self, names: Sequence[str]) -> None:
+        """Notes steps that could not be tried."""
+        for name in names:
+            self.add(name, "skipped", "Not tried, since an earlier step failed.")
+
+
+async def test_connection(
+    open_graph: OpenGraph,
+    cloud: Cloud,
+    tenant_id: TenantId,
+    client_id: ClientId,
+    read_material: Callable[[], Awaitable[Material]],
+) -> ConnectionSteps:
+    """Tries credential, token, organization, licenses, and each permission that imports need.
+
+    Never raises for what the other side does: that is what the steps tell.
+    """
+    steps = ConnectionSteps()
+    needs = needs_of(["import"])
+    following = ["token", "organization", "licenses", *(_step_name(need) for need in needs)]
+    try:
+        material = await read_material()
+        client = open_graph(cloud, tenant_id, client_id, material)
+    except (CredentialError, GraphError) as error:
+        steps.failed("credential", error)
+        steps.skip(following)
+        return steps
+    steps.add("credential", "passed", "The credential was read.")
+    try:
+        async with client as graph, asyncio.timeout(TOTAL_SECONDS):
+            await _try_graph(steps, graph, tenant_id, needs)
+    except TimeoutError:
+        steps.failed(
+            "time",
+            GraphUnreachable(
+                f"The test did not end within {TOTAL_SECONDS} seconds.",
+                remedy="Check the network between the app and the cloud, then test again.",
+            ),
+        )
+    return steps
+
+
+async def _try_graph(
+    steps: ConnectionSteps, graph: GraphClient, tenant_id: TenantId, needs: list[PermissionNeed]
+) -> None:
+    try:
+        roles = await graph.roles()
+    except (GraphError, CredentialError) as error:
+        steps.failed("token", error)
+        steps.skip(["organization", "licenses", *(_step_name(need) for need in needs)])
+        return
+    steps.add("token", "passed", f"Entra ID issued a token with {len(roles)} permissions.")
+    try:
+        found = await organization(graph)
+    except (GraphError, CredentialError) as error:
+        steps.failed("organization", error)
+    else:
+        if found is None or found.id.casefold() != tenant_id:
+            steps.failed(
+                "organization",
+                GraphError(
+                    "Graph answers for another tenant than the portal's.",
+                    remedy="Correct the portal's tenant ID.",
+                ),
+            )
+        else:
+            steps.add("organization", "passed", f"The tenant is {found.display_name or found.id}.")
+    try:
+        skus = await subscribed_skus(graph)
+    except (GraphError, CredentialError) as error:
+        steps.failed("licenses", error)
+    else:
+        example = f", such as {skus[0].sku_part_number}" if skus else ""
+        steps.add("licenses", "passed", f"The tenant has {len(skus)} licenses{example}.")
+    for need in needs:
+        _judge(steps, need, roles)
+
+
+def _judge(steps: ConnectionSteps, need: PermissionNeed, roles: frozenset[str]) -> None:
+    name = _step_name(need)
+    granted = need.granted_by(roles)
+    if granted == need.permission:
+        steps.add(name, "passed", f"{need.permission} is granted, {need.purpose}.")
+    elif granted is not None:
+        steps.add(name, "passed", f"{granted} is granted and includes it, {need.purpose}.")
+    else:
+        remedy = permission_remedy(need.permission)
+        missing = f"Permission {need.permission} is missing."
+        if need.optional:
+            steps.add(name, "warning", f"{missing} It serves {need.purpose}.", remedy)
+        else:
+            steps.steps.append(
+                TestStep(name, "failed", missing, code="permission_missing", remedy=remedy)
+            )
+
+
+def _step_name(need: PermissionNeed) -> str:
+    return f"permission:{need.permission}"

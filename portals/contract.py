@@ -1,0 +1,306 @@
+"""Request and response models of the portal routes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, SecretStr
+
+from identifiers import ClientId, SkuId, TenantId
+from portals.model import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_EXCLUSIONS,
+    ConnectionTest,
+    Portal,
+    StepState,
+    TestState,
+)
+from portals.service import (
+    AvailableLicense,
+    CertificateInput,
+    ClientSecretInput,
+    PortalChange,
+    PortalDeleted,
+    PortalInput,
+)
+from web.contract import Contract, PageQuery, Timestamp
+
+_PEM_CHARACTERS = 20_000
+Exclusions = Annotated[list[UUID], Field(max_length=MAX_EXCLUSIONS)]
+
+
+class ClientSecretCredential(Contract):
+    """A client secret of the app registration."""
+
+    kind: Literal["clientSecret"]
+    secret_id: UUID | None = Field(None, description="The secret's ID, to recognize it in Entra.")
+    value: SecretStr = Field(description="The secret's value; kept in Key Vault only.")
+    expires_at: AwareDatetime | None = Field(None, description="Until when the secret is valid.")
+
+    def input(self) -> ClientSecretInput:
+        """What the service takes."""
+        return ClientSecretInput(
+            self.value.get_secret_value(),
+            str(self.secret_id) if self.secret_id else None,
+            self.expires_at,
+        )
+
+
+class CertificateCredential(Contract):
+    """A certificate with its private key: both as PEM, or one PFX file in base64."""
+
+    kind: Literal["certificate"]
+    certificate: str | None = Field(None, max_length=_PEM_CHARACTERS)
+    private_key: SecretStr | None = Field(None, max_length=_PEM_CHARACTERS)
+    pfx: SecretStr | None = Field(None, max_length=_PEM_CHARACTERS)
+    passphrase: SecretStr | None = Field(None, max_length=1024)
+
+    def input(self) -> CertificateInput:
+        """What the service takes."""
+        return CertificateInput(
+            self.certificate,
+            _revealed(self.private_key),
+            _revealed(self.pfx),
+            _revealed(self.passphrase),
+        )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+CredentialRequest = Annotated[
+    ClientSecretCredential | CertificateCredential, Field(discriminator="kind")
+]
+
+
+class ConnectionRequest(Contract):
+    """Settings of a connection, saved or not."""
+
+    tenant_id: UUID
+    client_id: UUID
+    cloud: str = Field("AzurePublic", min_length=1, max_length=64)
+    credential: CredentialRequest
+
+
+class TestConnectionRequest(ConnectionRequest):
+    """Settings to test before they are saved; name and exclusions make no difference."""
+
+    __test__ = False
+
+    name: str | None = Field(None, max_length=500)
+    description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
+    exclusions: Exclusions = []
+    enabled: bool = True
+
+    def input(self) -> PortalInput:
+        """What the service takes."""
+        return _portal_input(self, self.name or "unsaved", self.description, True)
+
+
+class CreatePortalRequest(ConnectionRequest):
+    """A new portal."""
+
+    name: str = Field(max_length=1000, description="Unique in any case; prefix of product names.")
+    description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
+    exclusions: Exclusions = []
+    enabled: bool = True
+
+    def input(self) -> PortalInput:
+        """What the service takes."""
+        return _portal_input(self, self.name, self.description, self.enabled)
+
+
+def _portal_input(
+    request: TestConnectionRequest | CreatePortalRequest,
+    name: str,
+    description: str | None,
+    enabled: bool,
+) -> PortalInput:
+    return PortalInput(
+        name=name,
+        description=description or "",
+        tenant_id=TenantId(str(request.tenant_id)),
+        client_id=ClientId(str(request.client_id)),
+        cloud=request.cloud,
+        credential=request.credential.input(),
+        exclusions=frozenset(SkuId(str(sku_id)) for sku_id in request.exclusions),
+        enabled=enabled,
+    )
+
+
+class UpdatePortalRequest(Contract):
+    """What to change; what is left out stays."""
+
+    name: str | None = Field(None, max_length=1000)
+    description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
+    tenant_id: UUID | None = None
+    client_id: UUID | None = None
+    cloud: str | None = Field(None, min_length=1, max_length=64)
+    credential: CredentialRequest | None = None
+    exclusions: Exclusions | None = None
+    enabled: bool | None = None
+
+    def change(self) -> PortalChange:
+        """What the service takes."""
+        return PortalChange(
+            name=self.name,
+            description=self.description,
+            tenant_id=TenantId(str(self.tenant_id)) if self.tenant_id else None,
+            client_id=ClientId(str(self.client_id)) if self.client_id else None,
+            cloud=self.cloud,
+            credential=self.credential.input() if self.credential else None,
+            exclusions=frozenset(SkuId(str(sku_id)) for sku_id in self.exclusions)
+            if self.exclusions is not None
+            else None,
+            enabled=self.enabled,
+        )
+
+
+class ExclusionsRequest(Contract):
+    """The SKUs that imports of the portal leave out."""
+
+    exclusions: Exclusions
+
+
+class AvailableQuery(Contract):
+    """Which SKUs to choose from."""
+
+    subscribed: bool = Field(
+        True, description="Only those of the tenant, or Microsoft's whole list."
+    )
+    search: str | None = Field(None, min_length=1, max_length=200)
+
+
+class CredentialView(Contract):
+    """What is known of a credential; never the secret."""
+
+    kind: Literal["clientSecret", "certificate"]
+    secret_id: str | None
+    expires_at: Timestamp | None
+    expires_in_days: int | None
+    expiring: bool
+    subject: str | None
+    thumbprint_sha1: str | None
+    thumbprint_sha256: str | None
+
+
+class TestStepView(Contract):
+    """One check of a connection test."""
+
+    __test__ = False
+
+    name: str
+    state: StepState
+    message: str
+    code: str | None
+    remedy: str | None
+    microsoft_code: str | None
+    microsoft_message: str | None
+    request_id: str | None
+
+
+class ConnectionTestView(Contract):
+    """The outcome of a connection test."""
+
+    state: TestState
+    tested_at: Timestamp | None
+    run_id: str | None
+    steps: list[TestStepView]
+
+    @classmethod
+    def of(cls, test: ConnectionTest) -> ConnectionTestView:
+        """The view of a test."""
+        return cls.model_validate(test)
+
+
+class PortalView(Contract):
+    """A portal with all its settings but the secret."""
+
+    portal_id: str
+    name: str
+    description: str
+    tenant_id: str
+    client_id: str
+    cloud: str
+    enabled: bool
+    credential: CredentialView
+    exclusions: list[str]
+    last_test: ConnectionTestView
+    created_at: Timestamp
+    updated_at: Timestamp
+    etag: str | None
+
+    @classmethod
+    def of(cls, portal: Portal, now: datetime, warning_days: int) -> PortalView:
+        """The view of a portal; credentials within `warning_days` of their end are expiring."""
+        credential = portal.credential
+        expires_at = credential.expires_at
+        days = (expires_at - now).days if expires_at is not None else None
+        return cls(
+            portal_id=portal.portal_id,
+            name=portal.name,
+            description=portal.description,
+            tenant_id=portal.tenant_id,
+            client_id=portal.client_id,
+            cloud=portal.cloud,
+            enabled=portal.enabled,
+            credential=CredentialView(
+                kind="certificate" if credential.kind == "certificate" else "clientSecret",
+                secret_id=credential.secret_id,
+                expires_at=expires_at,
+                expires_in_days=days,
+                expiring=days is not None and days <= warning_days,
+                subject=credential.subject,
+                thumbprint_sha1=credential.thumbprint_sha1,
+                thumbprint_sha256=credential.thumbprint_sha256,
+            ),
+            exclusions=sorted(portal.exclusions),
+            last_test=ConnectionTestView.of(portal.last_test),
+            created_at=portal.created_at,
+            updated_at=portal.updated_at,
+            etag=portal.etag,
+        )
+
+
+class PortalsQuery(PageQuery):
+    """Paging of the list of portals."""
+
+
+class PortalDeletedView(Contract):
+    """What remains of a deleted portal."""
+
+    portal_id: str
+    name: str
+    licenses: int
+    products: int
+    credential_purged: bool
+    message: str
+
+    @classmethod
+    def of(cls, deleted: PortalDeleted) -> PortalDeletedView:
+        """The view of a deletion."""
+        return cls.model_validate(deleted)
+
+
+class AvailableLicenseView(Contract):
+    """A SKU that may be excluded."""
+
+    sku_id: str
+    part_number: str
+    title: str
+    subscribed: bool | None
+    excluded: bool
+
+
+class AvailableLicensesView(Contract):
+    """The SKUs to choose exclusions from, by title."""
+
+    value: list[AvailableLicenseView]
+
+    @classmethod
+    def of(cls, available: list[AvailableLicense]) -> AvailableLicensesView:
+        """The view of a choice."""
+        return cls(value=[AvailableLicenseView.model_validate(item) for item in available])
