@@ -1,1 +1,1 @@
-"""Serves a function app with the semantics of the Azure Functions host, where Core Tools are absent."""
+"""Serves a function app as the Azure Functions host would, on a machine without Core Tools."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from croniter import CroniterError, croniter
+from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # ships no types
 
 
 class ScheduleError(Exception):
@@ -31,7 +31,7 @@ class Schedule:
         if any(set(field.upper()) & set("?#") or field.upper() == "L" for field in fields):
             raise ScheduleError(f"The schedule {expression!r} is not NCRONTAB.")
         try:
-            croniter(self.expression, second_at_beginning=True)
+            self.next_after(datetime(2000, 1, 1, tzinfo=UTC))
         except CroniterError as error:
             raise ScheduleError(f"The schedule {expression!r} is not NCRONTAB: {error}") from error
 
