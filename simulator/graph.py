@@ -1,0 +1,268 @@
+"""Microsoft Graph: routes, permissions, and the small collections."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from simulator import graph_users
+from simulator.http import Request, Response, json_response
+from simulator.odata import bad_request, collection, denied, graph_error
+from simulator.tenant import Tenant
+from simulator.tokens import Tokens
+
+_DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
+_ORGANIZATION = ("Organization.Read.All", "Organization.ReadWrite.All", *_DIRECTORY)
+_USERS = ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY)
+_GROUPS = ("GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY)
+_ASSIGN = ("LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
+_PLACES = ("Place.Read.All", "Place.ReadWrite.All")
+
+Handler = Callable[[Request, Tenant, str, dict[str, str], frozenset[str]], Response]
+MAX_BATCH = 20
+
+
+class Graph:
+    """Graph v1.0 and beta over the tenants."""
+
+    def __init__(self, tokens: Tokens, tenants: dict[str, Tenant]) -> None:
+        self._tokens = tokens
+        self._tenants = tenants
+        self._routes: list[tuple[str, re.Pattern[str], tuple[str, ...], Handler]] = [
+            (
+                "GET",
+                re.compile(r"/subscribedSkus"),
+                (*_ORGANIZATION, "LicenseAssignment.Read.All"),
+                _subscribed_skus,
+            ),
+            ("GET", re.compile(r"/directory/subscriptions"), _ORGANIZATION, _subscriptions),
+            ("GET", re.compile(r"/organization"), (*_ORGANIZATION, "User.Read.All"), _organization),
+            ("GET", re.compile(r"/users"), _USERS, graph_users.list_users),
+            ("GET", re.compile(r"/users/delta(\(\))?"), _USERS, graph_users.delta),
+            ("GET", re.compile(r"/users/(?P<user>[^/]+)"), _USERS, graph_users.get_user),
+            (
+                "POST",
+                re.compile(r"/users/(?P<user>[^/]+)/assignLicense"),
+                _ASSIGN,
+                graph_users.assign_license,
+            ),
+            ("GET", re.compile(r"/groups"), _GROUPS, _groups),
+            ("GET", re.compile(r"/groups/(?P<group>[^/]+)/members"), _GROUPS, _members),
+            (
+                "GET",
+                re.compile(r"/directory/deletedItems/(microsoft\.)?graph\.user"),
+                _USERS,
+                graph_users.list_deleted,
+            ),
+            ("GET", re.compile(r"/places/(microsoft\.)?graph\.room"), _PLACES, _rooms),
+        ]
+
+    def handle(self, request: Request) -> Response | None:
+        """Answers what is Graph's; None for other paths."""
+        version, _, rest = request.path.strip("/").partition("/")
+        if version not in ("v1.0", "beta"):
+            return None
+        response = self._answer(request, version, "/" + rest)
+        response.headers.setdefault("request-id", str(uuid.uuid4()))
+        client_id = request.headers.get("client-request-id")
+        if client_id:
+            response.headers["client-request-id"] = client_id
+        return response
+
+    def _answer(self, request: Request, version: str, path: str) -> Response:
+        bearer = request.headers.get("authorization", "")
+        if not bearer.lower().startswith("bearer "):
+            return graph_error(request, 401, "InvalidAuthenticationToken", "Access token is empty.")
+        claims = self._tokens.claims(bearer[7:], [request.base])
+        tenant = self._tenants.get(claims.get("tid", "")) if claims else None
+        if claims is None or tenant is None:
+            return graph_error(
+                request,
+                401,
+                "InvalidAuthenticationToken",
+                "Access token validation failure. Invalid audience, signature or lifetime.",
+            )
+        roles = frozenset(claims.get("roles", ()))
+        if path == "/$batch" and request.method == "POST":
+            return self._batch(request, version)
+        return self._dispatch(request, tenant, version, path, roles)
+
+    def _dispatch(
+        self, request: Request, tenant: Tenant, version: str, path: str, roles: frozenset[str]
+    ) -> Response:
+        for method, pattern, permissions, handler in self._routes:
+            found = pattern.fullmatch(path)
+            if found and method == request.method:
+                if not roles & set(permissions):
+                    return denied(request)
+                response = handler(request, tenant, version, found.groupdict(), roles)
+                response.headers.setdefault("x-ms-resource-unit", "1")
+                return response
+        return graph_error(
+            request, 404, "Request_ResourceNotFound", f"Resource '{path}' does not exist."
+        )
+
+    def _batch(self, request: Request, version: str) -> Response:
+        body = request.json()
+        items = body.get("requests") if isinstance(body, dict) else None
+        if not isinstance(items, list):
+            return bad_request(request, "The batch has no requests.", "BadRequest")
+        ids = [item.get("id") for item in items]
+        if len(items) > MAX_BATCH or len(set(ids)) != len(ids) or None in ids:
+            return bad_request(
+                request,
+                f"Batches hold up to {MAX_BATCH} requests with unique ids.",
+                "BadRequest",
+            )
+        return json_response(
+            {"responses": [self._batched(request, version, item) for item in items]}
+        )
+
+    def _batched(self, request: Request, version: str, item: dict[str, Any]) -> dict[str, Any]:
+        path, _, query = str(item["url"]).partition("?")
+        headers = {name.lower(): str(v) for name, v in item.get("headers", {}).items()}
+        body = item.get("body")
+        if body is not None and "content-type" not in headers:
+            inner = bad_request(request, "A body needs a Content-Type header.", "BadRequest")
+        else:
+            inner = self._answer(
+                Request(
+                    item["method"],
+                    path,
+                    dict(part.partition("=")[::2] for part in query.split("&") if part),
+                    {**headers, "authorization": request.headers["authorization"]},
+                    json.dumps(body).encode() if body is not None else b"",
+                    request.base,
+                ),
+                version,
+                "/" + path.strip("/"),
+            )
+        return {
+            "id": item["id"],
+            "status": inner.status,
+            "headers": {"Content-Type": "application/json", **inner.headers},
+            "body": json.loads(inner.body) if inner.body else None,
+        }
+
+
+def _selected(value: dict[str, Any], request: Request) -> bytes:
+    select = request.query.get("$select")
+    if select:
+        wanted = set(select.split(",")) | {"id"}
+        value = {name: item for name, item in value.items() if name in wanted}
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _subscribed_skus(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    if set(request.query) - {"$select"}:
+        return bad_request(request, "This resource supports $select only.")
+    items = [_selected(tenant.sku_json(sku), request) for sku in tenant.skus.values()]
+    response = collection(request, "subscribedSkus", items, version=version)
+    response.headers["x-ms-resource-unit"] = "3"
+    return response
+
+
+def _subscriptions(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    items = [_selected(tenant.subscription_json(sku), request) for sku in tenant.skus.values()]
+    return collection(request, "directory/subscriptions", items, version=version)
+
+
+def _organization(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    full = roles & set(_ORGANIZATION)
+    value: dict[str, Any] = {
+        "id": tenant.tenant_id,
+        "displayName": tenant.name,
+        "verifiedDomains": [{"name": tenant.domain, "isDefault": True, "isInitial": True}],
+        "countryLetterCode": "DE" if full else None,
+        "assignedPlans": [
+            {
+                "assignedDateTime": "2024-01-15T09:00:00Z",
+                "capabilityStatus": "Enabled" if tenant.premium else "Deleted",
+                "service": "AADPremiumService",
+                "servicePlanId": "41781fb2-bc02-4b7c-bd55-b576c07bb09d",
+            }
+        ]
+        if full
+        else None,
+    }
+    return collection(request, "organization", [_selected(value, request)], version=version)
+
+
+def _groups(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    groups = list(tenant.groups.values())
+    condition = request.query.get("$filter")
+    if condition is not None:
+        if condition != "assignedLicenses/$count ne 0":
+            return bad_request(request, f"Unsupported filter clause: {condition}")
+        if not _advanced(request):
+            return bad_request(
+                request,
+                "Counting in a filter needs ConsistencyLevel: eventual and $count=true.",
+            )
+        groups = [group for group in groups if group.skus]
+    items = [
+        _selected(
+            {
+                "id": group.group_id,
+                "displayName": group.display_name,
+                "groupTypes": [],
+                "onPremisesSyncEnabled": group.synced,
+                "assignedLicenses": [{"disabledPlans": [], "skuId": sku} for sku in group.skus],
+            },
+            request,
+        )
+        for group in groups
+    ]
+    count = len(items) if request.query.get("$count") == "true" else None
+    return collection(request, "groups", items, version=version, count=count)
+
+
+def _advanced(request: Request) -> bool:
+    eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
+    return eventual and request.query.get("$count") == "true"
+
+
+def _members(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    group = tenant.groups.get(path["group"])
+    if group is None:
+        return graph_error(
+            request,
+            404,
+            "Request_ResourceNotFound",
+            f"Resource '{path['group']}' does not exist or one of its queried reference-property "
+            "objects are not present.",
+        )
+    select = graph_users.selection(request)
+    users = [user for m in sorted(group.members) if (user := tenant.user(m)) is not None]
+    items = [tenant.encoded(user, select) for user in users]
+    return collection(request, "directoryObjects", items, version=version)
+
+
+def _rooms(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    items = [
+        json.dumps(
+            {
+                "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, mail)),
+                "displayName": mail,
+                "emailAddress": mail,
+                "capacity": 8,
+            }
+        ).encode()
+        for mail in tenant.rooms
+    ]
+    return collection(request, "places/microsoft.graph.room", items, version=version)
