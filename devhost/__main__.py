@@ -7,15 +7,15 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devhost.queues import LOCK
 from devhost.supervisor import Options, SettingsError, local_settings, supervise
 
 
-def main(argv: Sequence[str]) -> int:
-    """Serves until a signal; the result is the exit code."""
+def read_options(argv: Sequence[str]) -> Options:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m devhost",
         description="Serves a function app as the Azure Functions host does.",
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
     root = arguments.script_root.resolve()
-    options = Options(
+    return Options(
         script_root=root,
         run_dir=(arguments.run_dir or root / ".run" / "devhost").resolve(),
         host=arguments.host,
@@ -43,21 +43,34 @@ def main(argv: Sequence[str]) -> int:
         timers=not arguments.no_timers,
         message_lock_seconds=arguments.message_lock_seconds,
     )
-    try:
-        values = local_settings(root / "local.settings.json")
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    defaults = {"FUNCTIONS_WORKER_RUNTIME": "python", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
-    environment = {**defaults, **values, **os.environ}
+
+
+def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` with what the host itself sets; a missing access key is made and printed."""
+    complete = {
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+        **environment,
+    }
     for name, shown in (
         ("DEVHOST_FUNCTION_KEY", "Function key"),
         ("DEVHOST_MASTER_KEY", "Master key"),
     ):
-        if not environment.get(name):
-            environment[name] = secrets.token_urlsafe(32)
-            print(f"{shown}: {environment[name]}", flush=True)
-    return asyncio.run(supervise(options, environment))
+        if not complete.get(name):
+            complete[name] = secrets.token_urlsafe(32)
+            print(f"{shown}: {complete[name]}", flush=True)
+    return complete
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serves until a signal; the result is the exit code."""
+    options = read_options(argv)
+    try:
+        values = local_settings(options.script_root / "local.settings.json")
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return asyncio.run(supervise(options, host_environment({**values, **os.environ})))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+# One command for each thing a person does with Ledger365; `make` lists them.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+ONCE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo start test lint bench clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed .tools/.installed ## install what is needed; the other commands do it too
+
+demo: setup ## three simulated tenants from connection to compliance; ONCE=1 ends after the table
+	@ONCE=$(ONCE) $(RUN) -m devhost.demo
+
+start: setup ## serve the app against real tenants
+	@$(RUN) -m devhost.start
+
+test: setup ## run every test
+	@$(RUN) -m pytest $(ARGS)
+
+lint: setup ## check style, format and types
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy .
+
+bench: setup ## measure, in ratios of one run
+	@$(RUN) -m bench $(ARGS)
+
+clean: ## remove everything that the commands made
+	@rm -rf $(VENV) .tools .run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || \
+		{ echo "$(PYTHON) cannot make a virtual environment; on Debian, install python3-venv." >&2; exit 1; }
+	@echo "Installing Python packages …"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.tools/.installed: package.json package-lock.json requirements-node.txt $(VENV)/.installed
+	@echo "Installing Azurite …"
+	@$(RUN) -m devhost.node
+	@touch $@
