@@ -141,9 +141,8 @@ class GraphClient:
         token = await self._guarded(self._token)
         try:
             payload = token.token.split(".")[1]
-            claims = msgspec.json.decode(
-                base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-            )
+            padded = payload + "=" * (-len(payload) % 4)
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims)
         except (IndexError, binascii.Error, msgspec.DecodeError) as error:
             raise unreadable_success(None) from error
         return frozenset(claims.roles)

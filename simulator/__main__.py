@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 from pathlib import Path
 
 from simulator.serve import serve
@@ -16,7 +15,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--dir", type=Path, required=True, help="for certificates and endpoint")
     arguments = parser.parse_args()
-    header = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(16)
+    header = os.environ.get("IDENTITY_HEADER") or "simulated"
     serve(arguments.dir.resolve(), arguments.port, header)
 
 
