@@ -184,13 +184,13 @@ class Entra:
 
 
 def _registered(application: Application, header: dict[str, Any]) -> x509.Certificate | None:
+    # some libraries pad the thumbprint, others do not
+    given = {str(header.get(name, "")).rstrip("=") for name in ("x5t", "x5t#S256")} - {""}
     for pem in application.certificates:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         der = certificate.public_bytes(Encoding.DER)
         sha1 = hashlib.sha1(der, usedforsecurity=False).digest()
-        if header.get("x5t#S256") == _base64url(hashlib.sha256(der).digest()) or header.get(
-            "x5t"
-        ) == _base64url(sha1):
+        if given & {_base64url(sha1), _base64url(hashlib.sha256(der).digest())}:
             return certificate
     return None
 
