@@ -45,7 +45,7 @@ class ControlApi:
                 b["group_id"], [BY_PART_NUMBER[part].sku_id for part in b["skus"]]
             ),
             "sku": self._sku,
-            "remove-sku": lambda b: self._of(b).skus.pop(BY_PART_NUMBER[b["part_number"]].sku_id),
+            "remove-sku": self._remove_sku,
             "drift": self._drift,
             "expire-deltas": self._expire_deltas,
             "fault": self._fault,
@@ -133,6 +133,9 @@ class ControlApi:
 
     def _sku(self, body: dict[str, Any]) -> dict[str, str]:
         return {"sku_id": add_sku(self._of(body), body, self._source).sku_id}
+
+    def _remove_sku(self, body: dict[str, Any]) -> None:
+        del self._of(body).skus[BY_PART_NUMBER[body["part_number"]].sku_id]
 
     def _drift(self, body: dict[str, Any]) -> dict[str, int]:
         """Random changes: licenses, names, blocks, deletions, newcomers."""

@@ -18,7 +18,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("stack"),
         environment={
             "LEASE_SECONDS": "3",
-            "GRAPH_TIMEOUT_SECONDS": "5",
+            "GRAPH_TIMEOUT_SECONDS": "2",
             "GRAPH_MAX_RETRIES": "2",
         },
     )
