@@ -10,7 +10,6 @@ import secrets
 import shlex
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,15 +44,15 @@ class HostEndpoint(msgspec.Struct, frozen=True):
 class Stack:
     """Starts the parts on free ports, in order, and ends them all.
 
-    `run_dir` receives logs and endpoints; without one it is a new temporary
-    directory. `environment` adds to or overrides the settings of the app.
-    `workers` is the number of host processes. Start it on a thread that
-    outlives it: on Linux its processes die with that thread.
+    `run_dir` receives logs and endpoints. `environment` adds to or overrides
+    the settings of the app. `workers` is the number of host processes. Start
+    it on a thread that outlives it: on Linux its processes die with that
+    thread.
     """
 
     def __init__(
         self,
-        run_dir: Path | None = None,
+        run_dir: Path,
         *,
         simulator: bool = True,
         devhost: bool = True,
@@ -65,7 +64,7 @@ class Stack:
         message_lock_seconds: float = 600,
         port: int = 0,
     ) -> None:
-        self.run_dir = (run_dir or Path(tempfile.mkdtemp(prefix="ledger365-"))).resolve()
+        self.run_dir = run_dir.resolve()
         self.function_key = secrets.token_urlsafe(24)
         self.master_key = secrets.token_urlsafe(24)
         self.host_url = ""
