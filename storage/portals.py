@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TABLE = "Portals"
 PARTITION = "portal"
+# Portal IDs are GUIDs; name guards and tombstones begin beyond their last character.
+_FIRST_ID, _AFTER_IDS = "0", "g"
 _TEST_COLUMNS = ("LastTestJson0", "LastTestJson1")
 
 
@@ -77,7 +79,7 @@ class PortalStore:
 
     async def list(self) -> Sequence[Portal]:
         """All portals, by name."""
-        rows = await self._rows("0", "g")
+        rows = await self._rows(_FIRST_ID, _AFTER_IDS)
         return sorted((_portal(row) for row in rows), key=lambda p: (p.name.casefold(), p.name))
 
     async def list_page(self, *, top: int, continuation: str | None) -> Page[Portal]:
@@ -86,7 +88,7 @@ class PortalStore:
         page = await self._tables.query_page(
             table,
             "PartitionKey eq @partition and RowKey ge @low and RowKey lt @high",
-            {"partition": PARTITION, "low": "0", "high": "g"},
+            {"partition": PARTITION, "low": _FIRST_ID, "high": _AFTER_IDS},
             top=top,
             continuation=continuation,
         )
@@ -167,7 +169,7 @@ class PortalStore:
 
     async def list_deleted(self) -> Sequence[DeletedPortal]:
         """The deleted portals whose data is still here."""
-        rows = await self._rows("deleted:", "deleted;")
+        rows = await self._rows("tombstone:", "tombstone;")
         return [record_of(row, DeletedPortal) for row in rows]
 
     async def forget_deleted(self, portal_id: PortalId) -> None:
@@ -198,7 +200,7 @@ def _guard(portal: Portal) -> Row:
 
 
 def _grave(portal_id: PortalId) -> str:
-    return f"deleted:{portal_id}"
+    return f"tombstone:{portal_id}"
 
 
 def _name_taken(name: str) -> Conflict:

@@ -47,11 +47,14 @@ class RunStore:
     async def get(self, run_id: RunId) -> Run:
         """One run. Raises NotFound."""
         table = await self._tables.table(TABLE)
-        row = await self._tables.get(table, *_keys(run_id))
+        try:
+            keys = _keys(run_id)
+        except (ValueError, OverflowError) as error:
+            # a GUID that begins with no time we can know is not one of ours
+            raise _unknown(run_id) from error
+        row = await self._tables.get(table, *keys)
         if row is None:
-            raise NotFound(
-                f"There is no run {run_id}.", remedy="List the runs for those there are."
-            )
+            raise _unknown(run_id)
         return record_of(row, Run)
 
     async def list_page(
@@ -123,6 +126,10 @@ class RunStore:
                 )
             ]
         return [record_of(row, Run) for row in rows]
+
+
+def _unknown(run_id: RunId) -> NotFound:
+    return NotFound(f"There is no run {run_id}.", remedy="List the runs for those there are.")
 
 
 def _keys(run_id: RunId) -> tuple[str, str]:
