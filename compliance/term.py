@@ -8,12 +8,12 @@ from typing import Literal
 from imports.model import Subscription
 
 Term = Literal["trial", "monthly", "yearly", "three_year", "unknown"]
-_DAYS: tuple[tuple[Term, float], ...] = (
-    ("monthly", 30.4),
-    ("yearly", 365.25),
-    ("three_year", 1096),
+# Length in days, and how far the calendar strays from it.
+_DAYS: tuple[tuple[Term, float, float], ...] = (
+    ("monthly", 30.4, 2),
+    ("yearly", 365.25, 4),
+    ("three_year", 1095.75, 4),
 )
-_SLACK_DAYS = 4
 
 
 def term_of(subscription: Subscription) -> Term:
@@ -28,9 +28,9 @@ def term_of(subscription: Subscription) -> Term:
     if subscription.created_at is None or subscription.next_lifecycle_at is None:
         return "unknown"
     days = (subscription.next_lifecycle_at - subscription.created_at).total_seconds() / 86_400
-    for term, length in reversed(_DAYS):
+    for term, length, slack in reversed(_DAYS):
         terms = round(days / length)
-        if terms >= 1 and abs(days - terms * length) <= _SLACK_DAYS:
+        if terms >= 1 and abs(days - terms * length) <= slack:
             return term
     return "unknown"
 

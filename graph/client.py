@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
@@ -102,6 +103,11 @@ class GraphClient:
         self._scope = f"{cloud.graph_url}/.default"
         self._host = urlsplit(cloud.graph_url).netloc
         self._credential = _credential(cloud, tenant_id, client_id, material, timeout_seconds)
+        # the SDK's own transport does not hand closing on, so this one is kept
+        self._transport = httpx.AsyncHTTPTransport(
+            proxy=_proxy(self._host),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+        )
         self._http = GraphClientFactory.create_with_custom_middleware(
             [
                 RedirectHandler(),
@@ -110,7 +116,7 @@ class GraphClient:
             ],
             client=httpx.AsyncClient(
                 timeout=httpx.Timeout(timeout_seconds, connect=min(10, timeout_seconds)),
-                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+                transport=self._transport,
             ),
         )
         provider = AzureIdentityAuthenticationProvider(
@@ -131,6 +137,7 @@ class GraphClient:
         trace: TracebackType | None,
     ) -> None:
         await self._http.aclose()
+        await self._transport.aclose()
         await self._credential.close()
 
     async def roles(self) -> frozenset[str]:
@@ -219,6 +226,11 @@ class GraphClient:
             raise token_rejected(str(error), self._secrets) from None
         except ValueError as error:
             raise assertion_failed(type(error).__name__) from None
+
+
+def _proxy(host: str) -> str | None:
+    """The proxy that the machine is set up to use for the host."""
+    return None if proxy_bypass(host) else getproxies().get("https")
 
 
 def assertion_failed(cause: str) -> ClientAssertionFailed:

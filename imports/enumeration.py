@@ -18,9 +18,17 @@ from concurrency import run_all
 from graph.users import user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
 from imports.reconcile import contact_of, dropped_too_far
-from storage.blocks import Layout, decode_contact, encode_contact, layout_for, next_generation
-from storage.consumers import index_consumers
-from storage.staging import STAGING_BITS, StagedContact, staging_partition
+from storage.blocks import (
+    STAGING_BITS,
+    Layout,
+    StagedContact,
+    decode_contact,
+    encode_contact,
+    index_consumers,
+    layout_for,
+    next_generation,
+    staging_partition,
+)
 
 if TYPE_CHECKING:
     from composition import Ledger

@@ -16,7 +16,13 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, required=True, help="for certificates and endpoint")
     arguments = parser.parse_args()
     header = os.environ.get("IDENTITY_HEADER") or "simulated"
-    serve(arguments.dir.resolve(), arguments.port, header)
+    certificates = os.environ.get("SIMULATOR_CERTIFICATES")
+    serve(
+        arguments.dir.resolve(),
+        arguments.port,
+        header,
+        Path(certificates) if certificates else None,
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _DAYS = 30
+CERTIFICATE_FILES = ("ca.pem", "bundle.pem", "server.pem", "server.key")
 
 
 def write_certificates(directory: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulator.authority import write_certificates
+from simulator.authority import CERTIFICATE_FILES, write_certificates
 from simulator.cloud import Cloud
 
 
@@ -40,9 +41,20 @@ class Server(uvicorn.Server):
         partial.rename(self._directory / "endpoint.json")
 
 
-def serve(directory: Path, port: int, identity_header: str) -> None:
-    """Serves until it is told to stop; port 0 takes a free one."""
-    write_certificates(directory)
+def serve(
+    directory: Path, port: int, identity_header: str, certificates: Path | None = None
+) -> None:
+    """Serves until it is told to stop; port 0 takes a free one.
+
+    With `certificates`, those that `write_certificates` wrote there are used,
+    for clients that must trust the authority before the server starts.
+    """
+    if certificates is None:
+        write_certificates(directory)
+    else:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in CERTIFICATE_FILES:
+            shutil.copyfile(certificates / name, directory / name)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))

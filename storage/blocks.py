@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from compliance.tally import flag_of
 from identifiers import PortalId, SkuId, UserId
 from imports.model import Contact
 
@@ -162,3 +163,28 @@ class ConsumerIndex(msgspec.Struct):
     sku_id: SkuId
     user_ids: list[UserId]
     flags: bytearray
+
+
+def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerIndex]:
+    """The index rows of one partition's contacts, which must come sorted by user ID."""
+    indexes: dict[SkuId, ConsumerIndex] = {}
+    for user_id, contact in contacts.items():
+        for assignment in contact.assignments:
+            index = indexes.get(assignment.sku_id)
+            if index is None:
+                index = indexes[assignment.sku_id] = ConsumerIndex(
+                    assignment.sku_id, [], bytearray()
+                )
+            index.user_ids.append(user_id)
+            index.flags.append(flag_of(assignment, contact.account_enabled))
+    return indexes
+
+
+# Staging sorts by the first 6 bits of a user ID.
+STAGING_BITS = 6
+StagedContact = tuple[UserId, bytes]
+
+
+def staging_partition(user_id: UserId) -> int:
+    """The staging partition of a contact."""
+    return int(user_id[:2], 16) >> (8 - STAGING_BITS)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from compliance.consumers import consumer
 from compliance.model import Consumer, ConsumerCounts
-from compliance.tally import flag_of, tally
+from compliance.tally import tally
 from concurrency import run_all
 from errors import InvalidInput
 from identifiers import PortalId, SkuId, UserId, canonical_guid
-from imports.model import Contact
 from storage.blocks import (
     ConsumerIndex,
     Layout,
@@ -29,21 +28,6 @@ if TYPE_CHECKING:
 
 TABLE = "Consumers"
 _COUNT_READERS = 8
-
-
-def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerIndex]:
-    """The index rows of one partition's contacts, which must come sorted by user ID."""
-    indexes: dict[SkuId, ConsumerIndex] = {}
-    for user_id, contact in contacts.items():
-        for assignment in contact.assignments:
-            index = indexes.get(assignment.sku_id)
-            if index is None:
-                index = indexes[assignment.sku_id] = ConsumerIndex(
-                    assignment.sku_id, [], bytearray()
-                )
-            index.user_ids.append(user_id)
-            index.flags.append(flag_of(assignment, contact.account_enabled))
-    return indexes
 
 
 class ConsumerStore:

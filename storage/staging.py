@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from identifiers import PortalId, UserId
-from storage.blocks import join_properties, split_properties
+from identifiers import PortalId
+from storage.blocks import StagedContact, join_properties, split_properties
 
 if TYPE_CHECKING:
     from storage.tables import Tables
 
 TABLE = "Staging"
-STAGING_BITS = 6
-StagedContact = tuple[UserId, bytes]
 _decoder = msgspec.msgpack.Decoder(list[StagedContact])
-
-
-def staging_partition(user_id: UserId) -> int:
-    """The staging partition of a contact: the first 6 bits of its ID."""
-    return int(user_id[:2], 16) >> (8 - STAGING_BITS)
 
 
 class StagingStore:

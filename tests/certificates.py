@@ -35,10 +35,11 @@ def _key(number: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@cache
 def new_certificate(
     *, passphrase: str = "passphrase", days: int = 365, key_number: int = 0
 ) -> Made:
-    """A self-signed certificate that ends in `days`; negative for one that has expired."""
+    """A self-signed certificate that ends in `days`, negative if it has; the same for the same."""
     key = _key(key_number)
     now = dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ledger365 test")])

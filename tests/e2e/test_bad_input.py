@@ -242,7 +242,7 @@ def moving(admin: Admin, cloud: Control) -> str:
 )
 def test_what_does_not_exist_is_not_found(admin: Admin, method: str, path: str):
     unknown = str(uuid.uuid4())
-    body = {} if method in ("PATCH", "POST") else None
+    body: dict[str, Any] | None = {} if method in ("PATCH", "POST") else None
     problem = admin.call(method, path.replace("{id}", unknown), body, status=404)
     assert problem["remedy"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK's constructor is untyped
+blueprint = func.Blueprint()
 JOURNAL = Path(os.environ["SAMPLE_JOURNAL"])
 
 
