@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -66,5 +67,5 @@ def cloud(parts: Stack) -> Iterator[Control]:
     control.clear_faults()
 
 
-def _no_identity() -> None:
+def _no_identity() -> NoReturn:
     raise AssertionError("a connection string needs no identity")

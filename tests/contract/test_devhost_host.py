@@ -210,7 +210,12 @@ def test_a_message_that_is_not_base64_goes_to_the_poison_queue(sample: Sample) -
     sample.send("texts", "ü not base64 !", encoded=False)
     sample.send("texts", "grüße")
     until(lambda: [n["text"] for n in sample.notes("Text")] == ["grüße"])
-    until(lambda: sample.queue("texts-poison").peek_messages()[0].content == "ü not base64 !")
+    until(
+        lambda: (
+            [message.content for message in sample.queue("texts-poison").peek_messages()]
+            == ["ü not base64 !"]
+        )
+    )
 
 
 def test_a_message_stays_hidden_while_its_function_runs_longer_than_the_lock(

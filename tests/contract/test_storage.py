@@ -380,9 +380,9 @@ async def test_contacts_and_consumers_are_read_as_they_were_written(tables: Tabl
         await contacts.get(portal_id, new_user_id())
     counts = await consumers.counts(portal_id)
     assert {sku: c.consumed for sku, c in counts.items()} == {SKU: 466, OTHER_SKU: 234}
-    page = await consumers.list_page(portal_id, OTHER_SKU, top=200, continuation=None)
-    rest = await consumers.list_page(portal_id, OTHER_SKU, top=200, continuation=page.continuation)
-    assert [c.user_id for c in [*page.items, *rest.items]] == sorted(
+    first = await consumers.list_page(portal_id, OTHER_SKU, top=200, continuation=None)
+    rest = await consumers.list_page(portal_id, OTHER_SKU, top=200, continuation=first.continuation)
+    assert [c.user_id for c in [*first.items, *rest.items]] == sorted(
         c.user_id for n, c in enumerate(made) if n % 3 == 0
     )
     assert rest.continuation is None
