@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from errors import InvalidInput, Misconfigured
 from settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -65,12 +66,16 @@ _ledgers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ledger] = weakref
 async def ledger() -> Ledger:
     """The worker's ledger, built on first use; clients belong to the running event loop.
 
-    Raises InvalidInput naming the setting that is missing or wrong.
+    Raises Misconfigured naming the setting that is missing or wrong.
     """
     loop = asyncio.get_running_loop()
     built = _ledgers.get(loop)
     if built is None:
-        built = build(read_settings(os.environ))
+        try:
+            settings = read_settings(os.environ)
+        except InvalidInput as error:
+            raise Misconfigured(error.message, remedy=error.remedy) from error
+        built = build(settings)
         _ledgers[loop] = built
     return built
 

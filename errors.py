@@ -2,6 +2,7 @@
 
 LedgerError                       code, message, remedy
 ├─ InvalidInput                   field                              400
+├─ Misconfigured                  setting                            500
 ├─ NotAllowed                     what the tenant leads, or no role  403 · 405
 ├─ NotFound · Conflict            what                               404 · 409
 ├─ PreconditionFailed             stale ETag                         412
@@ -68,6 +69,12 @@ class BodyTooLarge(InvalidInput):
 
     default_code = "body_too_large"
     status = 413
+
+
+class Misconfigured(LedgerError):
+    """The deployment lacks a setting, or has one that cannot be used."""
+
+    default_code = "misconfigured"
 
 
 class Unauthorized(LedgerError):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from composition import Ledger
 
 
+WAIT_SECONDS = 5
+MAX_WAITS = 720
+
+
 class Subject(msgspec.Struct, frozen=True):
     """A portal as recalculation sees it; a deleted one is remembered by name."""
 
@@ -83,11 +87,17 @@ async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Po
 async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
     """Recalculates the portal of a message and ends its run.
 
-    If the import that came first failed, positions are those of the last good
-    import, and the run says so.
+    While the portal is being imported, its contacts are half old and half new;
+    the message waits then. If the import that came first failed, positions are
+    those of the last good import, and the run says so.
     """
     run = await ledger.runs.get(message.run_id)
     if run.state in FINISHED:
+        return
+    importing = await ledger.sync_state.current_lease(message.portal_id, ledger.clock())
+    if importing is not None and message.attempt < MAX_WAITS:
+        waiting = msgspec.structs.replace(message, attempt=message.attempt + 1)
+        await ledger.queue.send(QUEUE, msgspec.json.encode(waiting), delay_seconds=WAIT_SECONDS)
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     await recorder.start()

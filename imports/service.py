@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from portals.model import Portal
 
-LEASE_WAIT_SECONDS = 15
-MAX_ATTEMPTS = 500
+LEASE_WAIT_SECONDS = 5
+MAX_ATTEMPTS = 1000
 HELD_BACK = RunError(
     code="removals_held_back",
     message="The tenant shows far less than at the last import, so nothing was removed.",
@@ -145,7 +146,8 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
         async with held_lease(
             ledger.sync_state,
             message.portal_id,
-            owner=worker,
+            # one owner per delivery: a worker runs several messages side by side
+            owner=f"{worker}-{uuid.uuid4()}",
             run_id=message.run_id,
             clock=ledger.clock,
             seconds=ledger.settings.lease_seconds,

@@ -31,6 +31,14 @@ def state_of_children(states: Sequence[State], child_count: int) -> State:
     return "Failed" if all(state == "Failed" for state in finished) else "PartiallySucceeded"
 
 
+async def as_children_make_it(ledger: Ledger, run: Run) -> Run:
+    """The run with the state and counts that follow from its children."""
+    if run.state in FINISHED:
+        return run
+    derived, _ = await with_children(ledger, run)
+    return derived
+
+
 async def with_children(ledger: Ledger, run: Run) -> tuple[Run, Sequence[Run]]:
     """The run as its children make it, and the children.
 

@@ -38,7 +38,7 @@ async def list_runs(ledger: composition.Ledger, request: Request[RunsQuery, None
         state=query.state,
         parent_run_id=RunId(str(query.parent_run_id)) if query.parent_run_id else None,
     )
-    rows = [RunView.of((await service.with_children(ledger, run))[0]) for run in page.items]
+    rows = [RunView.of(await service.as_children_make_it(ledger, run)) for run in page.items]
     return Reply(PageOf[RunView](value=rows, continuation=page.continuation))
 
 

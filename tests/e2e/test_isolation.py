@@ -118,3 +118,16 @@ def test_consumed_units_of_deleted_users_and_errors_are_explained(admin: Admin, 
     assert 1 <= causes["deleted_users"] <= 4
     assert causes["assignments_in_error"] == position["counts"]["inError"] > 0
     assert all(item["explanation"] for item in position["differences"])
+
+
+def test_two_imports_of_one_portal_follow_one_another(admin: Admin, cloud: Control):
+    portal = connected(admin, cloud, users=10)
+    cloud.fault("latency", seconds=1, match="subscribedSkus", tenant=portal["tenantId"])
+    body = {"portalIds": [portal["portalId"]]}
+    started = [admin.call("POST", "/imports", body, status=202)["runId"] for _ in range(2)]
+    runs = [admin.wait_for(run_id)["children"][0] for run_id in started]
+    first, second = sorted(
+        (admin.get(f"/runs/{run['runId']}") for run in runs), key=lambda run: run["startedAt"]
+    )
+    assert {first["state"], second["state"]} == {"Succeeded"}
+    assert second["startedAt"] >= first["finishedAt"]
