@@ -53,6 +53,12 @@ class Ledger:
     graph: GraphFactory
     download: Callable[..., Awaitable[Download | None]]
     catalogue_cache: CatalogueCache
+    closers: tuple[Callable[[], Awaitable[None]], ...]
+
+    async def close(self) -> None:
+        """Closes all connections; a worker keeps them for its life."""
+        for close in self.closers:
+            await close()
 
 
 def utc_now() -> datetime:
@@ -101,7 +107,14 @@ def build(settings: Settings) -> Ledger:
     from storage.sync_state import SyncStateStore
 
     identity = functools.cache(DefaultAzureCredential)
+
+    async def close_identity() -> None:
+        if identity.cache_info().currsize:
+            await identity().close()
+
     tables = open_tables(settings, identity)
+    queue = open_queue(settings, identity)
+    credentials = CredentialStore(settings, identity)
     sync_state = SyncStateStore(tables)
     contacts = ContactStore(tables, sync_state)
     return Ledger(
@@ -117,9 +130,10 @@ def build(settings: Settings) -> Ledger:
         sync_state=sync_state,
         staging=StagingStore(tables),
         catalogue=CatalogueStore(tables),
-        queue=open_queue(settings, identity),
-        credentials=CredentialStore(settings, identity),
+        queue=queue,
+        credentials=credentials,
         graph=GraphFactory(settings),
         download=download,
         catalogue_cache=CatalogueCache(),
+        closers=(tables.close, queue.close, credentials.close, close_identity),
     )

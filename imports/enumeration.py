@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from monitor.recorder import RunRecorder
 
-BUFFER_BYTES = 16_000_000
+# Some 12,000 contacts: what a small tenant needs anyway is all that a large one may take.
+BUFFER_BYTES = 4_000_000
 CHECKPOINT_KIND = "checkpoint"
-_PARTITIONS_AT_ONCE = 4
+_PARTITIONS_AT_ONCE = 2
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

@@ -22,8 +22,8 @@ from identifiers import PortalId, SkuId, UserId
 from imports.model import Contact
 
 TARGET_CONTACTS_PER_BLOCK = 96
-TARGET_CONTACTS_PER_PARTITION = 8192
-MAX_PARTITION_BITS = 6
+TARGET_CONTACTS_PER_PARTITION = 4096
+MAX_PARTITION_BITS = 8
 MAX_BLOCK_BITS = 24
 # Table Storage allows 64 KiB a binary property; a multiple of a GUID's 16 bytes.
 PROPERTY_BYTES = 61_440
@@ -180,11 +180,11 @@ def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerI
     return indexes
 
 
-# Staging sorts by the first 6 bits of a user ID.
-STAGING_BITS = 6
+# Staging sorts by the first byte of a user ID, as fine as partitions ever are.
+STAGING_BITS = MAX_PARTITION_BITS
 StagedContact = tuple[UserId, bytes]
 
 
 def staging_partition(user_id: UserId) -> int:
     """The staging partition of a contact."""
-    return int(user_id[:2], 16) >> (8 - STAGING_BITS)
+    return int(user_id[:2], 16)

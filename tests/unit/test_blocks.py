@@ -22,7 +22,7 @@ from storage.blocks import (
 
 PORTAL = PortalId("0f8fad5b-d9cb-469f-a165-70867728950e")
 user_ids = st.uuids().map(lambda u: UserId(str(u)))
-layouts = st.tuples(st.integers(0, 6), st.integers(0, 10)).map(
+layouts = st.tuples(st.integers(0, 8), st.integers(0, 10)).map(
     lambda bits: Layout(1, bits[0] + bits[1], bits[0])
 )
 
@@ -51,7 +51,7 @@ def test_blocks_and_partitions_stay_near_their_target_sizes(count):
     layout = layout_for(count, None)
     assert count / (1 << layout.block_bits) <= 96
     assert layout.partition_bits <= layout.block_bits
-    assert layout.partition_bits == 6 or count / len(layout.partitions) <= 8192
+    assert layout.partition_bits == 8 or count / len(layout.partitions) <= 4096
 
 
 @given(st.integers(0, 2_000_000), st.integers(0, 2_000_000))
