@@ -38,7 +38,9 @@ def translated(what: str) -> Iterator[None]:
     except (ServiceRequestError, ServiceResponseError) as error:
         raise unavailable(what) from error
     except HttpResponseError as error:
-        # a transaction reports a failed precondition without its own exception class
+        # a transaction reports these three without their own exception classes
+        if error.status_code == 404:
+            raise NotFound(f"{what} does not exist.", remedy="List what exists.") from error
         if error.status_code == 412:
             raise stale(what) from error
         if error.status_code == 409:

@@ -24,6 +24,13 @@ _BOUNDS: dict[str, Any] = {
     "connection_timeout": 5,
     "read_timeout": 60,
 }
+# The queue SDK backs off by its own names, from 15 seconds unless told otherwise.
+_QUEUE_BOUNDS: dict[str, Any] = {
+    **_BOUNDS,
+    "initial_backoff": 0.4,
+    "increment_base": 1.5,
+    "random_jitter_range": 0.2,
+}
 
 
 def open_tables(
@@ -44,9 +51,11 @@ def open_queue(
 ) -> WorkQueue:
     """The deployment's queues."""
     if settings.storage_connection:
-        service = QueueServiceClient.from_connection_string(settings.storage_connection, **_BOUNDS)
+        service = QueueServiceClient.from_connection_string(
+            settings.storage_connection, **_QUEUE_BOUNDS
+        )
     else:
         service = QueueServiceClient(
-            settings.queue_service_url or "", credential=identity(), **_BOUNDS
+            settings.queue_service_url or "", credential=identity(), **_QUEUE_BOUNDS
         )
     return WorkQueue(service, prefix=prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +12,7 @@ import msgspec
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
-from errors import Conflict, NotFound
+from errors import Conflict, NotFound, PreconditionFailed
 from identifiers import PortalId
 from portals.model import ConnectionTest, DeletedPortal, Portal
 from storage.errors import stale
@@ -25,12 +26,21 @@ TABLE = "Portals"
 PARTITION = "portal"
 # Portal IDs are GUIDs; name guards and tombstones begin beyond their last character.
 _FIRST_ID, _AFTER_IDS = "0", "g"
-_TEST_COLUMNS = ("LastTestJson0", "LastTestJson1")
+_TEST_COLUMNS = tuple(f"LastTestJson{index}" for index in range(4))
+_SHORT_CHARACTERS = 400
+# Table Storage allows 1 KiB a key, in UTF-16.
+_GUARD_BYTES = 900
+# A change repeats when only a test was recorded meanwhile.
+_CHANGE_TRIES = 5
 
 
 def name_guard(name: str) -> str:
     """The row key that only one portal of that name, in any case, can hold."""
-    return "name:" + encode_key(unicodedata.normalize("NFKC", name).casefold())
+    # one character of a name may stand for eighteen
+    key = encode_key(unicodedata.normalize("NFKC", name).casefold())
+    if len(key.encode("utf-16-le")) > _GUARD_BYTES:
+        key = hashlib.blake2b(key.encode(), digest_size=32).hexdigest()
+    return "name:" + key
 
 
 class PortalStore:
@@ -112,17 +122,21 @@ class PortalStore:
         Raises PreconditionFailed if the portal changed since, Conflict
         (name_taken), NotFound.
         """
+        for _ in range(_CHANGE_TRIES):
+            changed = await self._try_update(portal, etag if etag is not None else portal.etag)
+            if changed is not None:
+                return changed
+        raise stale("The portal")
+
+    async def _try_update(self, portal: Portal, etag: str | None) -> Portal | None:
+        """The changed portal, None if its row was written since it was read."""
         table = await self._tables.table(TABLE)
         stored = await self._row(portal.portal_id)
-        if str(stored["Revision"]) != (etag if etag is not None else portal.etag):
+        if str(stored["Revision"]) != etag:
             raise stale("The portal")
         changed = msgspec.structs.replace(portal, etag=str(stored["Revision"] + 1))
         kept = {name: stored[name] for name in _TEST_COLUMNS if name in stored}
-        condition = {
-            "mode": UpdateMode.REPLACE,
-            "etag": stored["_etag"],
-            "match_condition": MatchConditions.IfNotModified,
-        }
+        condition = {"mode": UpdateMode.REPLACE, **_unchanged(stored)}
         operations: list[Any] = [("update", _row(changed, kept), condition)]
         before, after = name_guard(stored["Name"]), name_guard(portal.name)
         if before != after:
@@ -132,15 +146,19 @@ class PortalStore:
             await self._tables.transact(table, operations)
         except Conflict as error:
             raise _name_taken(portal.name) from error
+        except (PreconditionFailed, NotFound):
+            return None
         return msgspec.structs.replace(changed, last_test=_portal(stored).last_test)
 
     async def record_test(self, portal_id: PortalId, test: ConnectionTest) -> None:
         """Keeps the outcome of a connection test. Raises NotFound."""
         await self._row(portal_id)
         table = await self._tables.table(TABLE)
-        text = msgspec.json.encode(test).decode()
-        half = TEXT_CHARACTERS
-        columns = {"LastTestJson0": text[:half], "LastTestJson1": text[half : 2 * half]}
+        text = _test_text(test)
+        columns = {
+            name: text[index * TEXT_CHARACTERS : (index + 1) * TEXT_CHARACTERS]
+            for index, name in enumerate(_TEST_COLUMNS)
+        }
         row = {"PartitionKey": PARTITION, "RowKey": portal_id, **columns}
         await self._tables.transact(table, [("update", row, {"mode": UpdateMode.MERGE})])
 
@@ -151,20 +169,32 @@ class PortalStore:
 
         Raises NotFound, and PreconditionFailed if `etag` is not current.
         """
+        for _ in range(_CHANGE_TRIES):
+            grave = await self._try_delete(portal_id, etag, deleted_at)
+            if grave is not None:
+                return grave
+        raise stale("The portal")
+
+    async def _try_delete(
+        self, portal_id: PortalId, etag: str | None, deleted_at: datetime
+    ) -> DeletedPortal | None:
+        """What remains, None if the portal's row was written since it was read."""
         table = await self._tables.table(TABLE)
         stored = await self._row(portal_id)
         if etag is not None and str(stored["Revision"]) != etag:
             raise stale("The portal")
         portal = _portal(stored)
         grave = DeletedPortal(portal_id, portal.name, portal.tenant_id, deleted_at)
-        await self._tables.transact(
-            table,
-            [
-                ("delete", {"PartitionKey": PARTITION, "RowKey": portal_id}),
-                ("delete", {"PartitionKey": PARTITION, "RowKey": name_guard(portal.name)}),
-                ("upsert", row_of(grave, PARTITION, _grave(portal_id))),
-            ],
-        )
+        key = {"PartitionKey": PARTITION, "RowKey": portal_id}
+        operations: list[Any] = [
+            ("delete", key, _unchanged(stored)),
+            ("delete", {"PartitionKey": PARTITION, "RowKey": name_guard(portal.name)}),
+            ("upsert", row_of(grave, PARTITION, _grave(portal_id))),
+        ]
+        try:
+            await self._tables.transact(table, operations)
+        except (PreconditionFailed, NotFound):
+            return None
         return grave
 
     async def list_deleted(self) -> Sequence[DeletedPortal]:
@@ -185,6 +215,24 @@ def _row(portal: Portal, kept: Row) -> Row:
     for name in _TEST_COLUMNS:
         row.pop(name, None)
     return {**row, **kept, "Revision": int(portal.etag or "1")}
+
+
+def _unchanged(row: Row) -> dict[str, Any]:
+    return {"etag": row["_etag"], "match_condition": MatchConditions.IfNotModified}
+
+
+def _test_text(test: ConnectionTest) -> str:
+    """The test as JSON; what Microsoft said is cut if it would not fit into the row."""
+    text = msgspec.json.encode(test).decode()
+    if len(text) <= TEXT_CHARACTERS * len(_TEST_COLUMNS):
+        return text
+    steps = tuple(
+        msgspec.structs.replace(
+            step, message=step.message[:_SHORT_CHARACTERS], microsoft_message=None
+        )
+        for step in test.steps
+    )
+    return msgspec.json.encode(msgspec.structs.replace(test, steps=steps)).decode()
 
 
 def _portal(row: Row) -> Portal:

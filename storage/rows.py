@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+from azure.data.tables import EdmType, EntityProperty
 
 from storage.tables import Row
 
 Record = TypeVar("Record", bound=msgspec.Struct)
-# Table Storage allows 32,768 characters a string property.
-TEXT_CHARACTERS = 30_000
+# Table Storage allows 32,768 UTF-16 units a string property; an emoji takes two.
+TEXT_CHARACTERS = 16_000
+_LARGEST_INT32 = 2**31 - 1
 _UNSTORED = frozenset({"etag"})
 
 
@@ -23,7 +25,9 @@ def row_of(record: msgspec.Struct, partition_key: str, row_key: str) -> Row:
         if value is None or field.name in _UNSTORED:
             continue
         column = _column(field.name)
-        if isinstance(value, bool | int | datetime) or (
+        if isinstance(value, int) and abs(value) > _LARGEST_INT32:
+            row[column] = EntityProperty(value, EdmType.INT64)
+        elif isinstance(value, bool | int | datetime) or (
             isinstance(value, str) and len(value) <= TEXT_CHARACTERS
         ):
             row[column] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TABLE = "Runs"
 MONTHS_LISTED = 24
 CHILDREN_WINDOW_MILLISECONDS = 15 * 60 * 1000
+_MONTH = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])")
 _LAST_MILLISECOND = 9_999_999_999_999
 
 
@@ -165,6 +167,7 @@ def _position(continuation: str | None, now: datetime) -> _Position:
         position = msgspec.json.decode(continuation, type=_Position)
     except msgspec.DecodeError as error:
         raise unusable_continuation() from error
-    if len(position.month) != 6 or not position.month.isdecimal():
+    # a month to come would be walked back from, empty month by empty month
+    if not _MONTH.fullmatch(position.month) or position.month > _month(now):
         raise unusable_continuation()
     return position

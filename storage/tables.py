@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableTransactionError, UpdateMode
+from azure.data.tables import EntityProperty, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from concurrency import run_all
@@ -153,7 +153,8 @@ class Tables:
             try:
                 await table.submit_transaction(operations)
             except TableTransactionError as error:
-                deleting = all(operation[0] == "delete" for operation in operations)
+                # with a condition, it matters that the row is gone
+                deleting = all(o[0] == "delete" and len(o) == 2 for o in operations)
                 if not (deleting and error.status_code == 404):
                     raise
                 # someone else deleted one of the rows; the others still have to go
@@ -238,10 +239,12 @@ def unusable_continuation() -> InvalidInput:
 
 
 def dict_of(entity: Mapping[str, Any]) -> Row:
-    """The entity's properties; datetimes are UTC and plain; `_etag` is the row's ETag."""
+    """The entity's properties; times in UTC, whole numbers plain; `_etag` is the row's ETag."""
     row: Row = {
         name: datetime.fromtimestamp(value.timestamp(), UTC)
         if isinstance(value, datetime)
+        else value.value
+        if isinstance(value, EntityProperty)
         else value
         for name, value in entity.items()
     }
