@@ -40,7 +40,13 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
 from errors import ClientAssertionFailed, GraphError
-from graph.errors import failure, token_rejected, unreachable, unreadable_success
+from graph.errors import (
+    failure,
+    sign_in_failed,
+    token_rejected,
+    unreachable,
+    unreadable_success,
+)
 from graph.retry import GraphCounts, RetryMiddleware, retry_after_seconds
 from identifiers import ClientId, TenantId
 from portals.certificates import CertificateMaterial, ClientSecretMaterial
@@ -48,6 +54,7 @@ from portals.model import Cloud
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
+    from azure.core.pipeline import PipelineResponse
 
     from settings import Settings
 
@@ -102,7 +109,11 @@ class GraphClient:
         self._secrets = material.secrets()
         self._scope = f"{cloud.graph_url}/.default"
         self._host = urlsplit(cloud.graph_url).netloc
-        self._credential = _credential(cloud, tenant_id, client_id, material, timeout_seconds)
+        # the SDK's errors do not always tell it
+        self._sign_in_status: int | None = None
+        self._credential = _credential(
+            cloud, tenant_id, client_id, material, timeout_seconds, self._note_sign_in
+        )
         # the SDK's own transport does not hand closing on, so this one is kept
         self._transport = httpx.AsyncHTTPTransport(
             proxy=_proxy(self._host),
@@ -154,6 +165,9 @@ class GraphClient:
             raise unreadable_success(None) from error
         return frozenset(claims.roles)
 
+    def _note_sign_in(self, response: PipelineResponse[Any, Any]) -> None:
+        self._sign_in_status = response.http_response.status_code
+
     async def _token(self) -> AccessToken:
         return await self._credential.get_token(self._scope)
 
@@ -192,7 +206,7 @@ class GraphClient:
         headers: HeadersCollection | None = None,
     ) -> Answer:
         """Follows a link that Graph gave, unchanged; it must lead to the same Graph."""
-        if urlsplit(link).netloc.casefold() != self._host.casefold():
+        if not self._is_ours(link):
             raise unreadable_success(None)
         request = RequestInformation(Method.GET)
         request.url = link
@@ -200,6 +214,13 @@ class GraphClient:
         if headers is not None:
             request.headers.add_all(headers)
         return await self.read(request, answer, permission=permission)
+
+    def _is_ours(self, link: str) -> bool:
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            return False
+        return parts.scheme == "https" and parts.netloc.casefold() == self._host.casefold()
 
     async def _send(self, request: RequestInformation) -> httpx.Response:
         response = await self.adapter.send_primitive_async(request, "bytes", {})
@@ -221,7 +242,7 @@ class GraphClient:
             raise unreadable_success(None) from error
         except (CredentialUnavailableError, ClientAuthenticationError) as error:
             # the SDK's text can hold the request; nothing of it is chained
-            raise token_rejected(str(error.message), self._secrets) from None
+            raise sign_in_failed(self._sign_in_status, error.message, self._secrets) from None
         except AzureError as error:
             raise token_rejected(str(error), self._secrets) from None
         except ValueError as error:
@@ -247,6 +268,7 @@ def _credential(
     client_id: ClientId,
     material: Material,
     timeout_seconds: int,
+    on_answer: Callable[[PipelineResponse[Any, Any]], None],
 ) -> ClientSecretCredential | CertificateCredential:
     options: dict[str, Any] = {
         "authority": cloud.login_url,
@@ -255,6 +277,7 @@ def _credential(
         "retry_backoff_factor": 0.3,
         "connection_timeout": min(10, timeout_seconds),
         "read_timeout": timeout_seconds,
+        "raw_response_hook": on_answer,
     }
     if isinstance(material, ClientSecretMaterial):
         return ClientSecretCredential(tenant_id, client_id, material.value, **options)

@@ -27,6 +27,8 @@ Classed = TypeVar("Classed", bound=GraphError)
 _AADSTS = re.compile(r"AADSTS(\d+)")
 _TRACE = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _EXPIRED_DELTA = frozenset({"syncstatenotfound", "resyncrequired", "syncstateinvalid"})
+_SAID_CHARACTERS = 500
+_CODE_CHARACTERS = 100
 _answer_decoder = msgspec.json.Decoder(ErrorAnswer)
 
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -76,6 +78,16 @@ def unreadable_success(request_id: str | None) -> GraphSuccessUnreadable:
     )
 
 
+def unreadable_failure(status: int, request_id: str | None) -> GraphFailureUnreadable:
+    """The error for a failure whose body does not say what failed."""
+    return GraphFailureUnreadable(
+        "GraphAPI webcall returned failure but error information could not be deserialized.",
+        remedy=f"A firewall or proxy may intercept the call (status {status}); check both.",
+        http_status=status,
+        request_id=request_id,
+    )
+
+
 def failure(
     status: int,
     body: bytes,
@@ -86,14 +98,9 @@ def failure(
 ) -> GraphError:
     """The error for a failed request. `permission` is the least one that the call needs."""
     try:
-        error = _answer_decoder.decode(body).error
+        error = _shortened(_answer_decoder.decode(body).error)
     except msgspec.DecodeError:
-        return GraphFailureUnreadable(
-            "GraphAPI webcall returned failure but error information could not be deserialized.",
-            remedy=f"A firewall or proxy may intercept the call (status {status}); check both.",
-            http_status=status,
-            request_id=request_id,
-        )
+        return unreadable_failure(status, request_id)
     request_id = error.request_id or request_id
     code = error.code or ""
     if status == 410 or code.casefold() in _EXPIRED_DELTA:
@@ -128,6 +135,15 @@ def failure(
     return _classed(GraphError, status, error, remedy, request_id)
 
 
+def _shortened(error: ErrorBody) -> ErrorBody:
+    """The error with no more text than a run or a portal may keep."""
+    return msgspec.structs.replace(
+        error,
+        code=error.code and error.code[:_CODE_CHARACTERS],
+        message=error.message and error.message[:_SAID_CHARACTERS],
+    )
+
+
 def _classed(
     error_class: type[Classed], status: int, error: ErrorBody, remedy: str, request_id: str | None
 ) -> Classed:
@@ -149,6 +165,26 @@ def permission_remedy(permission: str) -> str:
     )
 
 
+def sign_in_failed(status: int | None, text: str, secrets: Collection[str]) -> GraphError:
+    """The error for a sign-in without a token: Entra's refusal, or an answer that is not Entra's.
+
+    `text` is what the SDK says of it, `status` that of the last answer, if
+    there was one. Other answers than Entra's own refusals do not speak of the
+    credential: the service is down, throttles, or a proxy answered.
+    """
+    if _AADSTS.search(text) or status in (None, 400, 401):
+        return token_rejected(text, secrets)
+    if status == 429:
+        return GraphThrottled(
+            "Entra ID throttles the sign-in.",
+            remedy=_CODE_REMEDIES["toomanyrequests"],
+            http_status=status,
+        )
+    if status < 400:
+        return unreadable_success(None)
+    return unreadable_failure(status, None)
+
+
 def token_rejected(text: str, secrets: Collection[str]) -> TokenRejected:
     """The error for a sign-in that Entra refused; `text` is what the SDK says of it.
 
@@ -165,5 +201,5 @@ def token_rejected(text: str, secrets: Collection[str]) -> TokenRejected:
         f"Entra ID refused the sign-in: {label}",
         remedy=_TOKEN_REMEDIES.get(number or "", _UNKNOWN_TOKEN_REMEDY),
         microsoft_code=f"AADSTS{number}" if number else None,
-        microsoft_message=said[:500],
+        microsoft_message=said[:_SAID_CHARACTERS],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,6 +93,10 @@ class Fault:
                 await asyncio.sleep(float(self.values.get("seconds", 1)))
             case "truncated":
                 response.cut = True
+            case "next_link":
+                page = json.loads(response.body)
+                page["@odata.nextLink"] = self.values["link"]
+                response.body = json.dumps(page).encode()
             case "throttle_percentage":
                 response.headers["x-ms-throttle-limit-percentage"] = str(
                     self.values.get("percentage", 0.9)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from storage.tables import Tables
 
 TABLE = "Staging"
+# Rows of a large tenant hold some 16 KB each; a page of them stays within a few MB.
+_ROWS_PER_READ = 200
 _decoder = msgspec.msgpack.Decoder(list[StagedContact])
 
 
@@ -51,16 +53,17 @@ class StagingStore:
     ) -> AsyncIterator[list[StagedContact]]:
         """What the first `chunks` chunks hold for the staging partitions, oldest first."""
         table = await self._tables.table(TABLE)
-        for partition in partitions:
-            async for row in self._tables.query(
-                table,
-                "PartitionKey eq @portal and RowKey ge @first and RowKey lt @last",
-                {
-                    "portal": portal_id,
-                    "first": f"{partition:02x}-",
-                    "last": f"{partition:02x}-{chunks:06d}",
-                },
-            ):
+        async for row in self._tables.query(
+            table,
+            "PartitionKey eq @portal and RowKey ge @first and RowKey lt @last",
+            {
+                "portal": portal_id,
+                "first": f"{partitions.start:02x}-",
+                "last": f"{partitions.stop - 1:02x}.",
+            },
+            page_size=_ROWS_PER_READ,
+        ):
+            if int(str(row["RowKey"])[3:]) < chunks:
                 yield _decoder.decode(zlib.decompress(join_properties("Data", row)))
 
     async def clear(self, portal_id: PortalId) -> None:

@@ -81,6 +81,20 @@ def test_a_tenant_connected_by_certificate_passes_its_test(admin: Admin, cloud: 
     assert tested["state"] == "passed", tested
 
 
+def test_a_credential_near_its_end_is_shown_as_expiring(admin: Admin, cloud: Control):
+    tenant_id, client_id = new_tenant(cloud)
+    made = new_certificate(days=20)
+    credential = {
+        "kind": "certificate",
+        "certificate": made.certificate_pem,
+        "privateKey": made.key_pem,
+    }
+    body = portal_body(tenant_id, client_id, credential=credential)
+    shown = admin.call("POST", "/portals", body, status=201)["credential"]
+    assert shown["expiring"]
+    assert shown["expiresInDays"] == 19
+
+
 def test_settings_can_be_tested_and_licenses_chosen_before_anything_is_saved(
     admin: Admin, cloud: Control
 ):
