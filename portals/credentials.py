@@ -12,6 +12,7 @@ import msgspec
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
     ResourceNotFoundError,
 )
@@ -147,6 +148,8 @@ class CredentialStore:
                 raise _missing("it was deleted or purged") from None
         except (ClientAuthenticationError, CredentialUnavailableError):
             raise _missing("the app's identity was refused", code_remedy=True) from None
+        except DecodeError:
+            raise _missing("the vault's answer cannot be read") from None
         except HttpResponseError as error:
             if error.status_code == 403:
                 cause = "it is disabled, expired, or the app may not read it"
