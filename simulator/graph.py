@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from simulator import graph_users
 from simulator.http import Request, Response, json_response
@@ -125,14 +126,16 @@ class Graph:
         path, _, query = str(item["url"]).partition("?")
         headers = {name.lower(): str(v) for name, v in item.get("headers", {}).items()}
         body = item.get("body")
-        if body is not None and "content-type" not in headers:
+        if path.strip("/") == "$batch":
+            inner = bad_request(request, "Batches do not nest.", "BadRequest")
+        elif body is not None and "content-type" not in headers:
             inner = bad_request(request, "A body needs a Content-Type header.", "BadRequest")
         else:
             inner = self._answer(
                 Request(
                     item["method"],
                     path,
-                    dict(part.partition("=")[::2] for part in query.split("&") if part),
+                    dict(parse_qsl(query, keep_blank_values=True)),
                     {**headers, "authorization": request.headers["authorization"]},
                     json.dumps(body).encode() if body is not None else b"",
                     request.base,
