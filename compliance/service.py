@@ -15,7 +15,7 @@ from compliance.position import Circumstances, position
 from errors import Conflict, NotFound
 from identifiers import PortalId, SkuId
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, RunError, State, Trigger, new_run_id
+from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -140,16 +140,7 @@ async def start_recalculation(
     else:
         subjects = [await subject(ledger, portal_id) for portal_id in dict.fromkeys(portal_ids)]
         chosen = [(portal.portal_id, portal.name) for portal in subjects]
-    now = ledger.clock()
-    parent = Run(
-        new_run_id(now),
-        "recalculation",
-        trigger,
-        "Queued" if chosen else "Succeeded",
-        now,
-        child_count=len(chosen),
-        finished_at=None if chosen else now,
-    )
+    parent = new_parent("recalculation", trigger, len(chosen), ledger.clock())
     await ledger.runs.create(parent)
     for portal_id, name in chosen:
         run = Run(

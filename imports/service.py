@@ -19,7 +19,7 @@ from imports.lease import held_lease
 from imports.messages import QUEUE, ImportMessage
 from imports.model import ImportSummary
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, RunError, Trigger, new_run_id
+from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -86,16 +86,7 @@ async def start_imports(
                 remedy="Enable them, or leave them out.",
                 code="portal_disabled",
             )
-    now = ledger.clock()
-    parent = Run(
-        new_run_id(now),
-        "import",
-        trigger,
-        "Queued" if portals else "Succeeded",
-        now,
-        child_count=len(portals),
-        finished_at=None if portals else now,
-    )
+    parent = new_parent("import", trigger, len(portals), ledger.clock())
     await ledger.runs.create(parent)
     for portal in portals:
         await _queue_import(ledger, portal, trigger, clean, parent.run_id, None)

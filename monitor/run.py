@@ -72,6 +72,19 @@ def new_run_id(now: datetime) -> RunId:
     return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
 
+def new_parent(task: Task, trigger: Trigger, child_count: int, now: datetime) -> Run:
+    """The run that stands for several of the same task; without any it has ended already."""
+    return Run(
+        new_run_id(now),
+        task,
+        trigger,
+        "Queued" if child_count else "Succeeded",
+        now,
+        child_count=child_count,
+        finished_at=None if child_count else now,
+    )
+
+
 def created_at(run_id: RunId) -> datetime:
     """When the run was created, read from its ID; to the millisecond."""
     return datetime.fromtimestamp(int(run_id.replace("-", "")[:12], 16) / 1000, UTC)
