@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NoReturn
 
 import pytest
+from azure.data.tables.aio import TableServiceClient
+from azure.storage.queue.aio import QueueServiceClient
 
 from devhost.stack import Stack
 from settings import Settings, read_settings
@@ -46,17 +48,27 @@ def settings(parts: Stack, pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture
 async def tables(settings: Settings) -> AsyncIterator[Tables]:
     """Tables that no other test uses."""
-    opened = open_tables(settings, _no_identity, prefix=f"T{uuid.uuid4().hex[:10]}")
+    prefix = f"T{uuid.uuid4().hex[:10]}"
+    opened = open_tables(settings, _no_identity, prefix=prefix)
     yield opened
     await opened.close()
+    # a real account outlives the tests
+    async with TableServiceClient.from_connection_string(settings.storage_connection or "") as all_:
+        async for table in all_.list_tables():
+            if table.name.startswith(prefix):
+                await all_.delete_table(table.name)
 
 
 @pytest.fixture
 async def queue(settings: Settings) -> AsyncIterator[WorkQueue]:
     """Queues that no other test uses."""
-    opened = open_queue(settings, _no_identity, prefix=f"q{uuid.uuid4().hex[:10]}-")
+    prefix = f"q{uuid.uuid4().hex[:10]}-"
+    opened = open_queue(settings, _no_identity, prefix=prefix)
     yield opened
     await opened.close()
+    async with QueueServiceClient.from_connection_string(settings.storage_connection or "") as all_:
+        async for queue in all_.list_queues(name_starts_with=prefix):
+            await all_.delete_queue(queue)
 
 
 @pytest.fixture
