@@ -9,6 +9,7 @@ strength of half an enumeration.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,14 @@ _PARTITIONS_AT_ONCE = 2
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far an import got: staged chunks, and the page or partition to go on with.
+    """How far an import got: names of staged chunks, and the page or partition to go on with.
 
     `layout` is set once the enumeration is complete; `applied` partitions of
     it are done then.
     """
 
     run_id: RunId
-    chunks: int = 0
+    chunks: tuple[str, ...] = ()
     seen: int = 0
     next_link: str | None = None
     layout: Layout | None = None
@@ -110,9 +111,10 @@ class Enumeration:
         await contacts.save_layout(self._portal_id, layout)
         await contacts.delete_other_layouts(self._portal_id, layout)
         await self._ledger.consumers.delete_other_layouts(self._portal_id, layout)
+        # in this order: a checkpoint must never outlive a chunk that it names
+        await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
         if checkpoint.chunks:
             await self._ledger.staging.clear(self._portal_id)
-        await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
         return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen)
 
     async def _resume(self) -> Checkpoint:
@@ -125,7 +127,8 @@ class Enumeration:
                     "info", f"Resumed after {checkpoint.seen} users, from the last checkpoint."
                 )
                 return checkpoint
-            await self._ledger.staging.clear(self._portal_id)
+            await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
+        await self._ledger.staging.clear(self._portal_id)
         return Checkpoint(run_id)
 
     async def _read(
@@ -135,7 +138,7 @@ class Enumeration:
         rooms: Collection[str],
         excluded: Collection[SkuId],
     ) -> Checkpoint:
-        seen, chunks = checkpoint.seen, checkpoint.chunks
+        seen = checkpoint.seen
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
             for user in page.value:
                 contact = contact_of(user, rooms, excluded)
@@ -149,20 +152,25 @@ class Enumeration:
                 break
             out_of_time = self._out_of_time()
             if out_of_time or self._buffered_bytes > BUFFER_BYTES:
-                checkpoint = msgspec.structs.replace(
-                    checkpoint, chunks=chunks + 1, seen=seen, next_link=page.next_link
+                checkpoint = await self._spill(
+                    msgspec.structs.replace(checkpoint, seen=seen, next_link=page.next_link)
                 )
-                await self._spill(checkpoint)
-                chunks = checkpoint.chunks
             if out_of_time:
                 raise OutOfTime
-        return msgspec.structs.replace(checkpoint, chunks=chunks, seen=seen, next_link=None)
+        return msgspec.structs.replace(checkpoint, seen=seen, next_link=None)
 
-    async def _spill(self, checkpoint: Checkpoint) -> None:
-        """Stages the buffer; only the checkpoint, written after it, makes it count."""
-        await self._ledger.staging.write(self._portal_id, checkpoint.chunks - 1, self._buffer)
-        await self._save(checkpoint)
+    async def _spill(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Stages the buffer; only the checkpoint, written after it, makes it count.
+
+        A name of its own keeps what a killed worker staged from being taken
+        for it.
+        """
+        name = f"{len(checkpoint.chunks):06d}-{secrets.token_hex(4)}"
+        await self._ledger.staging.write(self._portal_id, name, self._buffer)
+        saved = msgspec.structs.replace(checkpoint, chunks=(*checkpoint.chunks, name))
+        await self._save(saved)
         self._buffer, self._buffered_bytes = {}, 0
+        return saved
 
     async def _save(self, checkpoint: Checkpoint) -> None:
         await self._ledger.sync_state.write(
@@ -179,10 +187,7 @@ class Enumeration:
         if clean and not keep_unseen and layout == current:
             layout = next_generation(layout)
         checkpoint = msgspec.structs.replace(checkpoint, layout=layout, keep_unseen=keep_unseen)
-        if checkpoint.chunks:
-            checkpoint = msgspec.structs.replace(checkpoint, chunks=checkpoint.chunks + 1)
-            await self._spill(checkpoint)
-        return checkpoint
+        return await self._spill(checkpoint) if checkpoint.chunks else checkpoint
 
     async def _apply(self, checkpoint: Checkpoint, layout: Layout) -> None:
         for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_AT_ONCE):

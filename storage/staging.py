@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,7 +27,7 @@ class StagingStore:
         self._tables = tables
 
     async def write(
-        self, portal_id: PortalId, chunk: int, contacts: Mapping[int, Sequence[StagedContact]]
+        self, portal_id: PortalId, chunk: str, contacts: Mapping[int, Sequence[StagedContact]]
     ) -> None:
         """Writes the chunk of each staging partition; writing it again replaces it."""
         table = await self._tables.table(TABLE)
@@ -38,7 +38,7 @@ class StagingStore:
                     "upsert",
                     {
                         "PartitionKey": portal_id,
-                        "RowKey": f"{partition:02x}-{chunk:06d}",
+                        "RowKey": f"{partition:02x}-{chunk}",
                         **split_properties(
                             "Data", zlib.compress(msgspec.msgpack.encode(staged), 1)
                         ),
@@ -49,9 +49,9 @@ class StagingStore:
         )
 
     async def read(
-        self, portal_id: PortalId, partitions: range, chunks: int
+        self, portal_id: PortalId, partitions: range, chunks: Collection[str]
     ) -> AsyncIterator[list[StagedContact]]:
-        """What the first `chunks` chunks hold for the staging partitions, oldest first."""
+        """What the named chunks hold for the staging partitions, by name."""
         table = await self._tables.table(TABLE)
         async for row in self._tables.query(
             table,
@@ -63,7 +63,7 @@ class StagingStore:
             },
             page_size=_ROWS_PER_READ,
         ):
-            if int(str(row["RowKey"])[3:]) < chunks:
+            if str(row["RowKey"])[3:] in chunks:
                 yield _decoder.decode(zlib.decompress(join_properties("Data", row)))
 
     async def clear(self, portal_id: PortalId) -> None:

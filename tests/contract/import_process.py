@@ -25,6 +25,7 @@ async def main(portal_id: PortalId, run_id: RunId) -> None:
     while (await ledger.runs.get(run_id)).state not in FINISHED:
         await import_portal(ledger, message, worker="test")
         await asyncio.sleep(0.05)
+    await ledger.close()
 
 
 if __name__ == "__main__":
