@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ CATALOGUE_URL = (
     "https://download.microsoft.com/download/e/3/e/e3e9faf2-f28b-490a-9ada-c6089a1fc5b0/"
     "Product%20names%20and%20service%20plan%20identifiers%20for%20licensing.csv"
 )
+
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -99,8 +102,12 @@ def _url(environment: Mapping[str, str], name: str) -> str | None:
 
 
 def _checked_url(text: str, name: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise InvalidInput(
             name, f"{name} is not an https address.", remedy=f"Set {name} to https://…"
         )
@@ -122,13 +129,14 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
     text = environment.get(name, "").strip()
     if not text:
         return default
-    if not text.lstrip("-").isdecimal() or not low <= int(text) <= high:
+    number = int(text) if _WHOLE.fullmatch(text) else None
+    if number is None or not low <= number <= high:
         raise InvalidInput(
             name,
             f"{name} is not a whole number from {low} to {high}.",
             remedy=f"Correct {name}, or remove it for the default, {default}.",
         )
-    return int(text)
+    return number
 
 
 def _clouds(environment: Mapping[str, str]) -> dict[str, Cloud]:
@@ -143,6 +151,7 @@ def _clouds(environment: Mapping[str, str]) -> dict[str, Cloud]:
             f"CLOUDS cannot be read: {error}",
             remedy='Set CLOUDS to a JSON list of {"name", "login_url", "graph_url"}.',
         ) from error
+    found: dict[str, Cloud] = {}
     for cloud in clouds:
         if cloud.name in CLOUDS:
             raise InvalidInput(
@@ -150,6 +159,9 @@ def _clouds(environment: Mapping[str, str]) -> dict[str, Cloud]:
                 f"CLOUDS redefines the built-in cloud {cloud.name}.",
                 remedy="Give the cloud a name of its own.",
             )
-        _checked_url(cloud.login_url, "CLOUDS.login_url")
-        _checked_url(cloud.graph_url, "CLOUDS.graph_url")
-    return {cloud.name: cloud for cloud in clouds}
+        found[cloud.name] = msgspec.structs.replace(
+            cloud,
+            login_url=_checked_url(cloud.login_url, "CLOUDS.login_url"),
+            graph_url=_checked_url(cloud.graph_url, "CLOUDS.graph_url"),
+        )
+    return found

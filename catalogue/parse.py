@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
 from catalogue.model import CatalogueEntry, CatalogueServicePlan
 from errors import InvalidInput
@@ -29,15 +30,17 @@ def parse_catalogue(content: bytes) -> list[CatalogueEntry]:
     Raises InvalidInput (field `catalogue`) if it is not that list at all.
     Source: https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference
     """
-    rows = csv.reader(io.StringIO(_decoded(content), newline=""))
+    try:
+        return _entries(csv.reader(io.StringIO(_decoded(content), newline="")))
+    except csv.Error as error:
+        raise _not_the_list("is not readable as CSV") from error
+
+
+def _entries(rows: Iterator[list[str]]) -> list[CatalogueEntry]:
     header = [_normalized(name) for name in next(rows, [])]
     missing = [name for name in _REQUIRED if name not in header]
     if missing:
-        raise InvalidInput(
-            "catalogue",
-            f"The list of products lacks the columns {', '.join(missing)}.",
-            remedy="Check CATALOGUE_URL; it must lead to Microsoft's CSV file.",
-        )
+        raise _not_the_list(f"lacks the columns {', '.join(missing)}")
     names: dict[SkuId, tuple[str, str]] = {}
     plans: dict[SkuId, dict[str, CatalogueServicePlan]] = {}
     for values in rows:
@@ -67,6 +70,14 @@ def parse_catalogue(content: bytes) -> list[CatalogueEntry]:
         )
         for sku_id, (part_number, title) in sorted(names.items())
     ]
+
+
+def _not_the_list(fault: str) -> InvalidInput:
+    return InvalidInput(
+        "catalogue",
+        f"The list of products {fault}.",
+        remedy="Check CATALOGUE_URL; it must lead to Microsoft's CSV file.",
+    )
 
 
 def _decoded(content: bytes) -> str:

@@ -8,9 +8,9 @@ from typing import Literal
 from imports.model import Subscription
 
 Term = Literal["trial", "monthly", "yearly", "three_year", "unknown"]
-# Length in days, and how far the calendar strays from it.
+# Length in days, and how far the calendar strays from it: a month may have 28 days.
 _DAYS: tuple[tuple[Term, float, float], ...] = (
-    ("monthly", 30.4, 2),
+    ("monthly", 30.4375, 3),
     ("yearly", 365.25, 4),
     ("three_year", 1095.75, 4),
 )

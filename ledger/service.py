@@ -108,7 +108,7 @@ def _nodes(parent: str, entries: Iterable[tuple[Sequence[str], int]]) -> tuple[D
     for segments, number in entries:
         below.setdefault(segments[0], []).append((segments[1:], number))
     nodes = []
-    for name in sorted(below, key=str.casefold):
+    for name in sorted(below, key=lambda name: (name.casefold(), name)):
         path = f"{parent}/{name}" if parent else name
         here = sum(number for segments, number in below[name] if not segments)
         children = _nodes(path, [(s, n) for s, n in below[name] if s])

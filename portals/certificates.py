@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
 MIN_RSA_BITS = 2048
 _PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+# PKCS 8, and the older form of OpenSSL
+_ENCRYPTED_KEY = re.compile(r"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED", re.M)
 
 
 class ClientSecretMaterial(
@@ -72,7 +73,7 @@ def read_pem(
         raise _thumbprint_unreadable("credential.certificate")
     try:
         parsed = x509.load_pem_x509_certificate(found.group().encode())
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise _thumbprint_unreadable("credential.certificate") from error
     return _material(parsed, _pem_key(private_key, passphrase), now)
 
@@ -86,7 +87,7 @@ def read_pfx(pfx: str, passphrase: str | None, *, now: datetime) -> CertificateM
 
     try:
         content = base64.b64decode(pfx, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidInput(
             "credential.pfx",
             "The PFX file is not in base64.",
@@ -111,7 +112,7 @@ def _pem_key(private_key: str, passphrase: str | None) -> RSAPrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    encrypted = "ENCRYPTED" in private_key
+    encrypted = _ENCRYPTED_KEY.search(private_key) is not None
     if encrypted and not passphrase:
         raise InvalidInput(
             "credential.passphrase",
@@ -156,6 +157,7 @@ def _rsa(key: object, field: str) -> RSAPrivateKey:
 def _material(
     certificate: x509.Certificate, key: RSAPrivateKey, now: datetime
 ) -> CertificateMaterial:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -165,7 +167,13 @@ def _material(
     )
 
     spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if certificate.public_key().public_bytes(*spki) != key.public_key().public_bytes(*spki):
+    try:
+        # both are parsed only now, and a broken certificate may fail in either
+        public_key = certificate.public_key().public_bytes(*spki)
+        subject = certificate.subject.rfc4514_string()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _thumbprint_unreadable("credential.certificate") from error
+    if public_key != key.public_key().public_bytes(*spki):
         raise InvalidInput(
             "credential.privateKey",
             "The private key does not belong to the certificate.",
@@ -182,7 +190,7 @@ def _material(
         private_key_pem=key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         ).decode(),
-        subject=certificate.subject.rfc4514_string(),
+        subject=subject,
         # Entra and its portal name certificates by this thumbprint
         thumbprint_sha1=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303
         thumbprint_sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),

@@ -132,12 +132,19 @@ class DeletedPortal(msgspec.Struct, frozen=True):
 def checked_name(name: str, *, field: str = "name") -> str:
     """The portal name without blanks at its ends.
 
-    Raises InvalidInput for an empty name, one over 100 characters, and one
-    with a character that cannot be part of a directory or a table key.
+    Raises InvalidInput for an empty name, one over 100 characters, `.` and
+    `..`, and one with a character that cannot be part of a directory or a
+    table key.
     """
     name = name.strip()
     if not name:
         raise InvalidInput(field, "The name is empty.", remedy="Give the portal a name.")
+    if name in (".", ".."):
+        raise InvalidInput(
+            field,
+            "The name means a directory relative to another.",
+            remedy="Give the portal a name that is more than dots.",
+        )
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidInput(
             field,

@@ -34,20 +34,26 @@ MAX_SECRET_CHARACTERS = 1024
 
 
 class ClientSecretInput(msgspec.Struct, frozen=True):
-    """A client secret as an admin enters it."""
+    """A client secret as an admin enters it. Its representation does not show it."""
 
     value: str
     secret_id: str | None
     expires_at: datetime | None
 
+    def __repr__(self) -> str:
+        return "ClientSecretInput(…)"
+
 
 class CertificateInput(msgspec.Struct, frozen=True):
-    """A certificate as an admin enters it: PEM texts, or a PFX in base64."""
+    """A certificate as an admin enters it: PEM texts, or a PFX in base64. Shows nothing of it."""
 
     certificate: str | None
     private_key: str | None
     pfx: str | None
     passphrase: str | None
+
+    def __repr__(self) -> str:
+        return "CertificateInput(…)"
 
 
 CredentialInput = ClientSecretInput | CertificateInput
