@@ -11,7 +11,7 @@ from compliance.model import ConsumerCounts, Difference, Position, Reason, Statu
 from imports.model import License
 
 _NOT_USABLE = frozenset({"suspended", "lockedout", "deleted"})
-_ENDED = frozenset({"deleted", "lockedout"})
+_ENDED = frozenset({"deleted", "lockedout", "suspended"})
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -58,6 +58,8 @@ async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Po
     counts = await ledger.consumers.counts(portal_id)
     summary = await ledger.sync_state.summary(portal_id)
     previous = {known.sku_id: known for known in await ledger.positions.list(portal_id)}
+    # an exclusion that was lifted is cured by the next import, not before
+    excluded = portal.exclusions.union(summary.excluded if summary else ())
     now = ledger.clock()
     settings = ledger.settings
     positions = [
@@ -67,7 +69,7 @@ async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Po
             Circumstances(
                 portal_name=portal.name,
                 portal_state=portal.state,
-                excluded=license_.sku_id in portal.exclusions,
+                excluded=license_.sku_id in excluded,
                 imported_at=summary.completed_at if summary else None,
                 deleted_user_units=summary.deleted_user_units.get(license_.sku_id, 0)
                 if summary

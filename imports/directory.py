@@ -96,6 +96,7 @@ async def apply_directory(
         excluded=portal.exclusions,
         hold_percent=ledger.settings.removal_hold_percent,
         now=now,
+        clean=clean,
     )
     await ledger.licenses.upsert_licenses(changes.upserts)
     products = {

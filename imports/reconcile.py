@@ -89,13 +89,14 @@ def reconcile_licenses(
     excluded: Collection[SkuId],
     hold_percent: int,
     now: datetime,
+    clean: bool = False,
 ) -> LicenseChanges:
     """The licenses to write after a complete read of the tenant's SKUs.
 
     A stored license that the tenant no longer shows is kept and marked with
     the time; one that shows again loses the mark. Excluded SKUs stay as they
-    are. When the tenant shows fewer than `hold_percent` of the licenses it
-    had, nothing is taken for gone.
+    are. When the tenant lost more than `hold_percent` of the licenses it had,
+    nothing is taken for gone; a `clean` import accepts any loss but that of all.
     """
     by_sku: dict[SkuId, list[Subscription]] = {}
     for subscription in subscriptions:
@@ -109,6 +110,7 @@ def reconcile_licenses(
     known = [license_ for license_ in stored.values() if license_.removed_at is None]
     gone = [license_ for license_ in known if license_.sku_id not in seen_ids]
     held = dropped_too_far(len(known), len(known) - len(gone), hold_percent)
+    held = held and not (clean and seen)
     if not held:
         upserts += [msgspec.structs.replace(license_, removed_at=now) for license_ in gone]
     return LicenseChanges(tuple(upserts), 0 if held else len(gone), held)

@@ -67,7 +67,7 @@ async def delete_license(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> 
     await ledger.consumers.delete_license(portal_id, sku_id)
     await ledger.licenses.delete_license(portal_id, sku_id)
     if not await ledger.licenses.list_licenses(portal_id):
-        await _forget_deleted_portal(ledger, portal_id)
+        await forget_deleted_portal(ledger, portal_id)
 
 
 async def _is_orphaned(ledger: Ledger, license_: License) -> bool:
@@ -78,12 +78,14 @@ async def _is_orphaned(ledger: Ledger, license_: License) -> bool:
     return license_.removed_at is not None or license_.sku_id in portal.exclusions
 
 
-async def _forget_deleted_portal(ledger: Ledger, portal_id: PortalId) -> None:
+async def forget_deleted_portal(ledger: Ledger, portal_id: PortalId) -> None:
+    """Deletes what is left of a deleted portal; nothing of a present one."""
     deleted = {portal.portal_id for portal in await ledger.portals.list_deleted()}
     if portal_id in deleted:
         await ledger.contacts.delete_portal(portal_id)
         await ledger.consumers.delete_other_layouts(portal_id, None)
         await ledger.groups.delete_portal(portal_id)
+        await ledger.staging.clear(portal_id)
         await ledger.sync_state.delete_portal(portal_id)
         await ledger.portals.forget_deleted(portal_id)
 

@@ -12,6 +12,8 @@ from compliance.messages import QUEUE as RECALCULATIONS
 from errors import LedgerError, NotFound
 from identifiers import RunId
 from imports.messages import QUEUE as IMPORTS
+from imports.messages import ImportMessage
+from imports.service import continue_after
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, State
 
@@ -88,6 +90,8 @@ async def review_poison_queues(ledger: Ledger) -> int:
                 continue
             if run.state not in FINISHED:
                 recorder = RunRecorder(ledger.runs, run, ledger.clock)
+                if queue == IMPORTS:
+                    await continue_after(ledger, msgspec.json.decode(content, type=ImportMessage))
                 await recorder.fail(
                     LedgerError(
                         "The worker ended without a word at every attempt.",

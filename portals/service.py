@@ -15,6 +15,7 @@ from errors import InvalidInput, LedgerError
 from graph.subscribed_skus import subscribed_skus
 from identifiers import ClientId, PortalId, SkuId, TenantId, canonical_guid
 from imports.reconcile import reconcile_products
+from ledger.service import forget_deleted_portal
 from monitor.recorder import RunRecorder, run_error
 from monitor.run import Run, new_run_id
 from portals.certificates import (
@@ -294,15 +295,15 @@ async def delete_portal(
     await ledger.portals.delete(portal_id, etag=if_match, deleted_at=ledger.clock())
     licenses = await ledger.licenses.list_licenses(portal_id)
     products = await ledger.licenses.list_products(portal_id)
-    if licenses:
-        await recalculate_portal(ledger, portal_id)
-    else:
-        await ledger.portals.forget_deleted(portal_id)
     try:
         purged = await ledger.credentials.delete(portal.credential)
     except LedgerError:
         # the portal is gone either way; the answer says what is left to do
         purged = False
+    if licenses:
+        await recalculate_portal(ledger, portal_id)
+    else:
+        await forget_deleted_portal(ledger, portal_id)
     remains = (
         f"{len(licenses)} licenses and {len(products)} products stay, and cannot be "
         "synchronized; delete them by hand, or create the portal again under the same name."

@@ -34,7 +34,8 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
     """
     source = random.Random(spec.get("seed", 1))  # noqa: S311 - reproducible, not secret
     tenant = Tenant(
-        spec.get("tenant_id") or guid(source),
+        # a tenant of the same seed is still another tenant
+        spec.get("tenant_id") or str(uuid.uuid4()),
         spec.get("name", "Contoso"),
         premium=spec.get("premium", True),
     )

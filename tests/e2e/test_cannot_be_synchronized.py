@@ -131,3 +131,50 @@ def test_nothing_is_left_of_a_deleted_portal_after_its_last_license(admin: Admin
     )
     assert again["portalId"] != portal_id
     assert SECRET not in str(again)
+
+
+def test_a_lifted_exclusion_is_healed_by_an_import_and_not_before(admin: Admin, cloud: Control):
+    portal, before = imported(admin, cloud)
+    portal_id, sku_id = portal["portalId"], before["VISIOCLIENT"]["skuId"]
+    path = f"/portals/{portal_id}/exclusions"
+    admin.call("PUT", path, {"exclusions": [sku_id]}, status=200)
+    admin.recalculate(portal_id)
+    admin.call("PUT", path, {"exclusions": []}, status=200)
+    runs = len(admin.all(f"/runs?portalId={portal_id}&task=recalculation"))
+    admin.fire("RecalculateCompliance")
+    while len(listed := admin.all(f"/runs?portalId={portal_id}&task=recalculation")) == runs:
+        pass
+    admin.wait_for(listed[0]["runId"])
+    position = admin.positions(portal_id)["VISIOCLIENT"]
+    assert (position["reason"], position["consumed"]) == ("excluded_from_import", 30)
+    admin.recalculate(portal_id)
+    assert admin.positions(portal_id)["VISIOCLIENT"]["reason"] is None
+
+
+def test_a_clean_import_accepts_that_most_skus_are_gone(admin: Admin, cloud: Control):
+    portal, _ = imported(admin, cloud)
+    portal_id, tenant_id = portal["portalId"], portal["tenantId"]
+    cloud.call("sku", tenant_id=tenant_id, part_number="POWER_BI_PRO", enabled=5)
+    admin.import_portal(portal_id)
+    for part in ("SPE_E3", "VISIOCLIENT"):
+        cloud.call("remove-sku", tenant_id=tenant_id, part_number=part)
+    assert admin.import_portal(portal_id, clean=True)["state"] == "Succeeded"
+    left = {x["skuPartNumber"] for x in admin.all(f"/licenses?portalId={portal_id}")}
+    assert left == {"POWER_BI_PRO"}
+
+
+def test_a_deleted_portal_that_had_no_license_leaves_no_contact(admin: Admin, cloud: Control):
+    portal, before = imported(admin, cloud)
+    portal_id = portal["portalId"]
+    for position in before.values():
+        cloud.call(
+            "remove-sku", tenant_id=portal["tenantId"], part_number=position["skuPartNumber"]
+        )
+    cloud.call("sku", tenant_id=portal["tenantId"], part_number="POWER_BI_PRO", enabled=5)
+    admin.import_portal(portal_id, clean=True)
+    power = admin.all(f"/licenses?portalId={portal_id}")[0]["skuId"]
+    admin.call("PUT", f"/portals/{portal_id}/exclusions", {"exclusions": [power]}, status=200)
+    admin.call("DELETE", f"/licenses/{portal_id}/{power}", status=204)
+    assert admin.all(f"/contacts?portalId={portal_id}")
+    admin.call("DELETE", f"/portals/{portal_id}", status=200)
+    assert admin.all(f"/contacts?portalId={portal_id}") == []
