@@ -8,7 +8,6 @@ msgspec.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -161,7 +160,7 @@ class GraphClient:
             payload = token.token.split(".")[1]
             padded = payload + "=" * (-len(payload) % 4)
             claims = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims)
-        except (IndexError, binascii.Error, msgspec.DecodeError) as error:
+        except (IndexError, ValueError, msgspec.DecodeError) as error:
             raise unreadable_success(None) from error
         return frozenset(claims.roles)
 
@@ -194,7 +193,7 @@ class GraphClient:
             )
         try:
             return answer.decode(response.content)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise unreadable_success(request_id) from error
 
     async def read_link(
@@ -234,7 +233,9 @@ class GraphClient:
             return await call()
         except GraphError:
             raise
-        except httpx.TransportError as error:
+        except httpx.DecodingError as error:
+            raise unreadable_success(None) from error
+        except httpx.RequestError as error:
             raise unreachable(self.cloud, type(error).__name__) from error
         except (ServiceRequestError, ServiceResponseError) as error:
             raise unreachable(self.cloud, type(error).__name__) from error
