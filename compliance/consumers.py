@@ -77,8 +77,8 @@ def assignments(
     )
 
 
-def _path_order(path: AssignmentPath) -> tuple[str, str]:
-    return (path.group_id or "", path.state)
+def _path_order(path: AssignmentPath) -> tuple[str, str, str, str]:
+    return (path.group_id or "", path.state, path.error or "", path.updated_at or "")
 
 
 def _state(state: str | None) -> str:

@@ -107,7 +107,7 @@ def failure(
         return _classed(DeltaExpired, status, error, "A full read follows.", request_id)
     if status == 401:
         return TokenRejected(
-            f"Graph refused the access token: {code}.",
+            f"Graph refused the access token: {code or 'no code given'}.",
             remedy="Test the connection; if it fails too, store the credential again.",
             http_status=status,
             microsoft_code=code,
@@ -129,6 +129,8 @@ def failure(
         )
         throttled.retry_after_seconds = retry_after_seconds
         return throttled
+    if not code and not error.message:
+        return unreadable_failure(status, request_id)
     remedy = _CODE_REMEDIES.get(
         code.casefold(), "See Microsoft's text; if it persists, open a case with the request ID."
     )
@@ -147,8 +149,9 @@ def _shortened(error: ErrorBody) -> ErrorBody:
 def _classed(
     error_class: type[Classed], status: int, error: ErrorBody, remedy: str, request_id: str | None
 ) -> Classed:
+    said = ": ".join(part for part in (error.code, error.message) if part)
     return error_class(
-        f"GraphAPI reported an error: {error.code}: {error.message}",
+        f"GraphAPI reported an error: {said or f'status {status}'}",
         remedy=remedy,
         http_status=status,
         microsoft_code=error.code,

@@ -75,7 +75,8 @@ def read_pem(
         parsed = x509.load_pem_x509_certificate(found.group().encode())
     except (ValueError, x509.InvalidVersion) as error:
         raise _thumbprint_unreadable("credential.certificate") from error
-    return _material(parsed, _pem_key(private_key, passphrase), now)
+    key = _pem_key(private_key, passphrase)
+    return _material(parsed, key, now, "credential.certificate", "credential.privateKey")
 
 
 def read_pfx(pfx: str, passphrase: str | None, *, now: datetime) -> CertificateMaterial:
@@ -105,7 +106,7 @@ def read_pfx(pfx: str, passphrase: str | None, *, now: datetime) -> CertificateM
         ) from error
     if parsed is None:
         raise _thumbprint_unreadable("credential.pfx")
-    return _material(parsed, _rsa(key, "credential.pfx"), now)
+    return _material(parsed, _rsa(key, "credential.pfx"), now, "credential.pfx", "credential.pfx")
 
 
 def _pem_key(private_key: str, passphrase: str | None) -> RSAPrivateKey:
@@ -155,7 +156,11 @@ def _rsa(key: object, field: str) -> RSAPrivateKey:
 
 
 def _material(
-    certificate: x509.Certificate, key: RSAPrivateKey, now: datetime
+    certificate: x509.Certificate,
+    key: RSAPrivateKey,
+    now: datetime,
+    certificate_field: str,
+    key_field: str,
 ) -> CertificateMaterial:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
@@ -172,16 +177,16 @@ def _material(
         public_key = certificate.public_key().public_bytes(*spki)
         subject = certificate.subject.rfc4514_string()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _thumbprint_unreadable("credential.certificate") from error
+        raise _thumbprint_unreadable(certificate_field) from error
     if public_key != key.public_key().public_bytes(*spki):
         raise InvalidInput(
-            "credential.privateKey",
+            key_field,
             "The private key does not belong to the certificate.",
             remedy="Send the key with which the certificate was made.",
         )
     if certificate.not_valid_after_utc <= now:
         raise InvalidInput(
-            "credential.certificate",
+            certificate_field,
             f"The certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
             remedy="Create a new certificate, and upload it to the app registration too.",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from compliance.model import ConsumerCounts
@@ -16,7 +16,7 @@ from graph.models import (
     User,
 )
 from identifiers import ClientId, GroupId, PortalId, SkuId, TenantId, UserId
-from imports.model import Assignment, AssignmentPath, Contact, License
+from imports.model import Assignment, AssignmentPath, Contact, License, Subscription
 from monitor.run import Run, new_run_id
 from portals.model import Credential, Portal
 
@@ -57,6 +57,22 @@ def make_license(**changes: Any) -> License:
         "imported_at": NOW,
     }
     return License(**{**values, **changes})
+
+
+def make_subscription(
+    days: float | None = 200, *, age: float = 165, **changes: Any
+) -> Subscription:
+    """A yearly subscription, `age` days old, that leaves its state in so many days."""
+    values: dict[str, Any] = {
+        "subscription_id": "s",
+        "status": "Enabled",
+        "total_licenses": 10,
+        "is_trial": False,
+        "created_at": NOW - timedelta(days=age),
+        "next_lifecycle_at": NOW + timedelta(days=days) if days is not None else None,
+        "owner_tenant_id": None,
+    }
+    return Subscription(**{**values, **changes})
 
 
 def make_circumstances(**changes: Any) -> Circumstances:

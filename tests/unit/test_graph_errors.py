@@ -1,9 +1,7 @@
 """What Entra and Graph answer becomes the error catalogue."""
 
 import json
-from datetime import UTC, datetime
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,16 +10,14 @@ from errors import (
     DeltaExpired,
     GraphError,
     GraphFailureUnreadable,
+    GraphSuccessUnreadable,
     GraphThrottled,
     PermissionMissing,
     TokenRejected,
 )
-from graph.errors import failure, token_rejected, unreachable
+from graph.errors import failure, sign_in_failed, token_rejected, unreachable
 from graph.permissions import needs_of
-from graph.retry import GraphCounts, RetryMiddleware, backoff_seconds, retry_after_seconds
 from portals.model import CLOUDS
-
-NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def body(code: str, message: str = "Text.", inner: str = "innerError") -> bytes:
@@ -101,104 +97,96 @@ def test_codes_have_remedies_of_their_own():
     assert len(remedies) == len(codes)
 
 
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("10", 10.0),
-        ("2.128", 2.128),
-        ("-3", 0.0),
-        ("Mon, 01 Jun 2026 12:00:07 GMT", 7.0),
-        ("Mon, 01 Jun 2026 11:00:00 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_seconds_with_fractions_or_a_date(header, seconds):
-    assert retry_after_seconds(header, NOW) == seconds
-
-
-@given(st.integers(0, 30), st.floats(0, 1))
-def test_backoff_is_bounded(attempt, jitter):
-    assert 0 < backoff_seconds(attempt, jitter) <= 45
-
-
-class Exchange:
-    """A transport that plays answers, and a sleep that notes its seconds."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.slept: list[float] = []
-        self.counts = GraphCounts()
-
-    async def sleep(self, seconds: float) -> None:
-        """Notes the wait."""
-        self.slept.append(seconds)
-
-    async def send(self, method: str = "GET", max_retries: int = 3) -> httpx.Response:
-        """The answer that the middleware gives back."""
-
-        def answer(request: httpx.Request) -> httpx.Response:
-            found = self.answers.pop(0)
-            if isinstance(found, Exception):
-                raise found
-            return found
-
-        middleware = RetryMiddleware(
-            self.counts, max_retries=max_retries, sleep=self.sleep, jitter=lambda: 0.5
-        )
-        request = httpx.Request(method, "https://graph.example/v1.0/users")
-        return await middleware.send(request, httpx.MockTransport(answer))
-
-
-def answered(status: int, **headers: str) -> httpx.Response:
-    """An answer of that status."""
-    return httpx.Response(status, headers={k.replace("_", "-"): v for k, v in headers.items()})
-
-
-async def test_a_throttled_read_waits_as_told_and_is_counted():
-    exchange = Exchange(answered(429, retry_after="2.128"), answered(200))
-    assert (await exchange.send()).status_code == 200
-    assert exchange.slept == [2.128]
-    assert exchange.counts == GraphCounts(requests=2, retries=1, throttled=1)
-
-
-async def test_unavailable_answers_and_broken_connections_are_repeated():
-    exchange = Exchange(answered(502), httpx.ReadError("reset"), answered(503), answered(200))
-    assert (await exchange.send()).status_code == 200
-    assert exchange.counts.retries == 3
-
-
-async def test_a_write_is_repeated_only_when_it_was_throttled():
-    exchange = Exchange(answered(429, retry_after="0"), answered(503))
-    assert (await exchange.send("POST")).status_code == 503
-    assert exchange.counts.requests == 2
-    with pytest.raises(httpx.ConnectError):
-        await Exchange(httpx.ConnectError("no")).send("POST")
-
-
-async def test_retries_end():
-    exchange = Exchange(*(answered(503) for _ in range(9)))
-    assert (await exchange.send(max_retries=2)).status_code == 503
-    assert exchange.counts.requests == 3
-    with pytest.raises(httpx.ReadTimeout):
-        await Exchange(*(httpx.ReadTimeout("slow") for _ in range(9))).send(max_retries=1)
-
-
-async def test_a_wait_too_long_is_left_to_the_next_run():
-    exchange = Exchange(answered(429, retry_after="3600"))
-    assert (await exchange.send()).status_code == 429
-    assert exchange.slept == []
-
-
-async def test_near_the_limit_the_next_call_comes_later():
-    exchange = Exchange(answered(200, **{"x-ms-throttle-limit-percentage": "0.9"}))
-    await exchange.send()
-    assert exchange.slept == [0.9]
-
-
 def test_a_higher_permission_serves_as_well():
     needs = {need.permission: need for need in needs_of(["import"])}
     assert needs["User.Read.All"].granted_by({"Directory.Read.All"}) == "Directory.Read.All"
     assert needs["User.Read.All"].granted_by({"Organization.Read.All"}) is None
     assert needs["Place.Read.All"].optional
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, GraphFailureUnreadable),
+        (500, GraphFailureUnreadable),
+        (401, TokenRejected),
+        (403, PermissionMissing),
+        (410, DeltaExpired),
+        (429, GraphThrottled),
+    ],
+)
+def test_an_error_that_says_nothing_is_told_by_its_status(status, expected):
+    error = told(status, b'{"error": {}}')
+    assert type(error) is expected
+    assert "None" not in error.message
+    assert error.http_status == status
+
+
+def test_the_message_has_microsofts_code_and_text():
+    error = told(404, body("Request_ResourceNotFound", "No such thing."))
+    assert error.message == "GraphAPI reported an error: Request_ResourceNotFound: No such thing."
+    assert error.code == "graph_error"
+    assert "does not exist" in error.remedy
+
+
+def test_a_missing_permission_is_named_with_its_remedy():
+    error = told(403, body("Authorization_RequestDenied"))
+    assert isinstance(error, PermissionMissing)
+    assert error.message == "Permission User.Read.All is missing."
+    assert "User.Read.All" in error.remedy
+    assert "admin consent" in error.remedy
+
+
+def test_a_throttled_answer_keeps_its_wait():
+    error = failure(
+        429,
+        body("TooManyRequests"),
+        permission="User.Read.All",
+        request_id=None,
+        retry_after_seconds=2.5,
+    )
+    assert isinstance(error, GraphThrottled)
+    assert error.retry_after_seconds == 2.5
+
+
+@given(st.text(min_size=501), st.text(min_size=101))
+def test_no_more_text_is_kept_than_a_run_may_have(message, code):
+    error = told(400, json.dumps({"error": {"code": code, "message": message}}).encode())
+    assert error.microsoft_message == message[:500]
+    assert error.microsoft_code == code[:100]
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "expected"),
+    [
+        (400, "AADSTS90002: Tenant not found.", TokenRejected),
+        (401, "invalid_client", TokenRejected),
+        (None, "no answer", TokenRejected),
+        (503, "AADSTS90033: A transient error.", TokenRejected),
+        (429, "slow down", GraphThrottled),
+        (200, "<html>", GraphSuccessUnreadable),
+        (302, "moved", GraphSuccessUnreadable),
+        (403, "<html>", GraphFailureUnreadable),
+        (503, "<html>", GraphFailureUnreadable),
+    ],
+)
+def test_a_sign_in_that_entra_did_not_refuse_says_nothing_of_the_credential(status, text, expected):
+    assert type(sign_in_failed(status, text, ())) is expected
+
+
+def test_a_refusal_without_a_code_says_so():
+    error = token_rejected("invalid_client", ())
+    assert error.message == "Entra ID refused the sign-in: no code given"
+    assert error.microsoft_code is None
+    assert error.remedy
+
+
+secrets = st.text("abcdefghijk~.-_", min_size=8, max_size=40)
+
+
+@given(secrets, st.text(max_size=600), st.text(max_size=600), st.sampled_from([None, 400, 503]))
+def test_no_part_of_a_refusal_shows_the_secret(secret, before, after, status):
+    text = f"{before}AADSTS7000215: {before}{secret}{after}{secret}"
+    error = sign_in_failed(status, text, [secret])
+    shown = f"{error!r} {error} {error.remedy} {error.microsoft_message} {vars(error)}"
+    assert secret not in shown
