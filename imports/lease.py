@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from errors import LeaseLost
+from errors import LeaseLost, StorageError
 from identifiers import PortalId, RunId
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ async def held_lease(
             await asyncio.sleep(seconds / 3)
             try:
                 lease = await store.renew_lease(lease, now=clock(), seconds=seconds)
-            except LeaseLost as error:
-                lost.append(error)
+            except StorageError as error:
+                # storage that does not answer may do so before the lease ends
+                if not isinstance(error, LeaseLost) and clock() < lease.expires_at:
+                    continue
+                lost.append(LeaseLost(error.message, remedy=error.remedy))
                 if body is not None:
                     body.cancel()
                 return
