@@ -104,9 +104,11 @@ def read_pfx(pfx: str, passphrase: str | None, *, now: datetime) -> CertificateM
             "The PFX file cannot be opened: the passphrase is wrong, or the file is broken.",
             remedy="Correct the passphrase, or export the PFX file again.",
         ) from error
+    # without its key, a certificate counts as one of the chain, and none is found
+    private_key = _rsa(key, "credential.pfx")
     if parsed is None:
         raise _thumbprint_unreadable("credential.pfx")
-    return _material(parsed, _rsa(key, "credential.pfx"), now, "credential.pfx", "credential.pfx")
+    return _material(parsed, private_key, now, "credential.pfx", "credential.pfx")
 
 
 def _pem_key(private_key: str, passphrase: str | None) -> RSAPrivateKey:

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from compliance.consumers import assignments, consumer, consumes, path_of, state_of
 from compliance.tally import flag_of, tally
+from graph.models import AssignedLicense, LicenseAssignmentState
+from identifiers import ServicePlanId
 from tests.builders import (
     GROUP,
     OTHER_GROUP,
@@ -39,12 +41,6 @@ any_assignment = st.builds(
 )
 def test_the_path_is_direct_group_both_or_unknown(given_paths, kind):
     assert path_of(make_assignment(*given_paths)) == kind
-
-
-def test_however_many_paths_lead_to_a_license_the_contact_counts_once():
-    assignment = make_assignment(make_path(), make_path(GROUP))
-    flags = bytes([flag_of(assignment, True)])
-    assert tally([flags]).consumed == 1
 
 
 @pytest.mark.parametrize(
@@ -116,12 +112,84 @@ def test_a_consumer_tells_groups_and_errors():
     assert consumer(PORTAL, OTHER_SKU, make_contact(assignment)) is None
 
 
-@given(st.lists(st.tuples(any_assignment, st.sampled_from([True, False, None])), max_size=60))
-def test_counting_flags_is_counting_assignments(drawn):
-    flags = bytes(flag_of(assignment, enabled) for assignment, enabled in drawn)
-    counts = tally([flags[:20], flags[20:]])
-    seated = [(a, enabled) for a, enabled in drawn if consumes(a)]
-    assert counts.consumed == len(seated)
-    assert counts.blocked == sum(enabled is False for _, enabled in seated)
-    assert counts.with_error == sum(state_of(a) == "ActiveWithError" for a, _ in seated)
-    assert counts.consumed + counts.in_error + counts.disabled == len(drawn)
+entries = st.builds(
+    LicenseAssignmentState,
+    st.sampled_from([SKU, OTHER_SKU]),
+    st.sampled_from([None, GROUP, OTHER_GROUP]),
+    st.sampled_from(["Active", "activewitherror", "Disabled", "Error", "Odd", None]),
+    st.sampled_from([None, "None", "CountViolation", "MutuallyExclusiveViolation"]),
+    st.sampled_from([None, "2026-05-01T00:00:00Z"]),
+)
+held_skus = st.lists(st.sampled_from([SKU, OTHER_SKU]), unique=True)
+
+
+@given(held_skus, st.lists(entries, max_size=6), st.randoms())
+def test_whatever_the_order_of_entries_the_same_is_stored(held, states, random):
+    shuffled = list(states)
+    random.shuffle(shuffled)
+    reversed_held = [assigned(sku) for sku in reversed(held)]
+    assert assignments(reversed_held, shuffled) == assignments(
+        [assigned(sku) for sku in held], states
+    )
+
+
+@given(held_skus, st.lists(entries, max_size=6), st.sets(st.sampled_from([SKU, OTHER_SKU])))
+def test_no_entry_is_lost_and_none_is_made_up(held, states, excluded):
+    found = assignments([assigned(sku) for sku in held], states, excluded)
+    ids = [assignment.sku_id for assignment in found]
+    assert ids == sorted(({*held} | {entry.sku_id for entry in states}) - excluded)
+    for assignment in found:
+        assert assignment.held == (assignment.sku_id in held)
+        assert len(assignment.paths) == sum(e.sku_id == assignment.sku_id for e in states)
+
+
+@given(any_assignment)
+def test_who_consumes_has_the_best_state_of_all_paths(assignment):
+    seated = {path.state for path in assignment.paths} & {"Active", "ActiveWithError"}
+    expected = bool(seated) if assignment.paths else assignment.held
+    assert consumes(assignment) == expected
+    if expected:
+        assert state_of(assignment) in ("Active", "ActiveWithError")
+
+
+@given(any_assignment)
+def test_a_consumer_says_of_an_assignment_what_the_count_says(assignment):
+    contact = make_contact(assignment, account_enabled=False)
+    found = consumer(PORTAL, SKU, contact)
+    assert found is not None
+    assert found.user_id == contact.user_id
+    assert found.account_enabled is False
+    assert (found.path, found.state) == (path_of(assignment), state_of(assignment))
+    assert found.consumes == consumes(assignment)
+    assert tally([bytes([flag_of(assignment, True)])]).consumed == found.consumes
+
+
+def test_a_state_that_graph_does_not_tell_is_an_error_and_a_new_one_is_kept():
+    (untold,) = assignments(None, [assignment_state(state=None)])
+    (new,) = assignments(None, [assignment_state(state="Paused")])
+    assert (state_of(untold), consumes(untold)) == ("Error", False)
+    assert (state_of(new), consumes(new)) == ("Paused", False)
+
+
+def test_plans_that_are_switched_off_are_kept():
+    plan = ServicePlanId("113feb6c-3fe4-4440-bddc-54d774bf0318")
+    (found,) = assignments([AssignedLicense(SKU, (plan,))], None)
+    assert found.disabled_plans == (plan,)
+    (without,) = assignments([AssignedLicense(SKU, None)], None)
+    assert without.disabled_plans == ()
+
+
+def test_errors_of_several_paths_are_told_once_each():
+    (found,) = assignments(
+        [assigned()],
+        [
+            assignment_state(SKU, GROUP, "Error", "CountViolation"),
+            assignment_state(SKU, OTHER_GROUP, "Error", "CountViolation"),
+            assignment_state(SKU, None, "Error", "Other"),
+        ],
+    )
+    told = consumer(PORTAL, SKU, make_contact(found))
+    assert told is not None
+    assert told.errors == ("CountViolation", "Other")
+    assert told.group_ids == tuple(sorted((GROUP, OTHER_GROUP)))
+    assert not told.consumes
