@@ -115,7 +115,7 @@ class ContactStore:
             if after_portal is not None and portal_id < after_portal:
                 continue
             after = after_user if portal_id == after_portal else None
-            async for block in self._blocks(portal_id, after):
+            async for block in self.blocks(portal_id, after):
                 budget -= 1
                 for contact in block:
                     if after is not None and contact.user_id <= after:
@@ -130,9 +130,13 @@ class ContactStore:
                     return Page(items, f"{portal_id}|{block[-1].user_id}")
         return Page(items, None)
 
-    async def _blocks(
-        self, portal_id: PortalId, after: UserId | None
+    async def blocks(
+        self, portal_id: PortalId, after: UserId | None = None
     ) -> AsyncIterator[list[Contact]]:
+        """The portal's contacts, a block at a time, in the order of user IDs.
+
+        The first block may begin before `after`.
+        """
         layout = await self.layout(portal_id)
         if layout is None:
             return
