@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from storage.runs import RunStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
+    from storage.usage import UsageStore
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Ledger:
     runs: RunStore
     sync_state: SyncStateStore
     staging: StagingStore
+    usage: UsageStore
     catalogue: CatalogueStore
     queue: WorkQueue
     credentials: CredentialStore
@@ -105,6 +107,7 @@ def build(settings: Settings) -> Ledger:
     from storage.runs import RunStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
+    from storage.usage import UsageStore
 
     identity = functools.cache(DefaultAzureCredential)
 
@@ -129,6 +132,7 @@ def build(settings: Settings) -> Ledger:
         runs=RunStore(tables),
         sync_state=sync_state,
         staging=StagingStore(tables),
+        usage=UsageStore(tables, sync_state),
         catalogue=CatalogueStore(tables),
         queue=queue,
         credentials=credentials,

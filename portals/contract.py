@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from pydantic import AwareDatetime, Field, SecretStr
 
 from identifiers import ClientId, SkuId, TenantId
@@ -25,6 +26,7 @@ from portals.service import (
     PortalDeleted,
     PortalInput,
 )
+from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 from web.contract import Contract, PageQuery, Timestamp
 
 _PEM_CHARACTERS = 20_000
@@ -107,10 +109,21 @@ class CreatePortalRequest(ConnectionRequest):
     description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
     exclusions: Exclusions = []
     enabled: bool = True
+    tasks: list[UsageTask] = Field([], description="Usage tasks; each needs more permissions.")
+    report_period: ReportPeriod = "D90"
+    inactive_days: int = Field(
+        90, ge=1, le=3650, description="Days without activity until a contact is inactive."
+    )
 
     def input(self) -> PortalInput:
         """What the service takes."""
-        return _portal_input(self, self.name, self.description, self.enabled)
+        entered = _portal_input(self, self.name, self.description, self.enabled)
+        return msgspec.structs.replace(
+            entered,
+            tasks=frozenset(self.tasks),
+            report_period=self.report_period,
+            inactive_days=self.inactive_days,
+        )
 
 
 def _portal_input(
@@ -142,6 +155,9 @@ class UpdatePortalRequest(Contract):
     credential: CredentialRequest | None = None
     exclusions: Exclusions | None = None
     enabled: bool | None = None
+    tasks: list[UsageTask] | None = None
+    report_period: ReportPeriod | None = None
+    inactive_days: int | None = Field(None, ge=1, le=3650)
 
     def change(self) -> PortalChange:
         """What the service takes."""
@@ -156,6 +172,9 @@ class UpdatePortalRequest(Contract):
             if self.exclusions is not None
             else None,
             enabled=self.enabled,
+            tasks=frozenset(self.tasks) if self.tasks is not None else None,
+            report_period=self.report_period,
+            inactive_days=self.inactive_days,
         )
 
 
@@ -229,6 +248,9 @@ class PortalView(Contract):
     credential: CredentialView
     exclusions: list[str]
     last_test: ConnectionTestView
+    tasks: list[UsageTask]
+    report_period: ReportPeriod
+    inactive_days: int
     created_at: Timestamp
     updated_at: Timestamp
     etag: str | None
@@ -259,6 +281,9 @@ class PortalView(Contract):
             ),
             exclusions=sorted(portal.exclusions),
             last_test=ConnectionTestView.of(portal.last_test),
+            tasks=[task for task in USAGE_TASKS if task in portal.tasks],
+            report_period=portal.report_period,
+            inactive_days=portal.inactive_days,
             created_at=portal.created_at,
             updated_at=portal.updated_at,
             etag=portal.etag,

@@ -9,6 +9,7 @@ import msgspec
 
 from errors import InvalidInput
 from identifiers import ClientId, PortalId, RunId, SkuId, TenantId
+from usage.model import ReportPeriod, UsageTask
 
 CredentialKind = Literal["client_secret", "certificate"]
 TestState = Literal["never", "queued", "passed", "failed"]
@@ -99,7 +100,12 @@ class ConnectionTest(msgspec.Struct, frozen=True):
 
 
 class Portal(msgspec.Struct, frozen=True):
-    """One connection to one tenant, as stored; `etag` is set by storage."""
+    """One connection to one tenant, as stored; `etag` is set by storage.
+
+    `tasks` are the usage tasks switched on, `report_period` what their reports
+    cover, `inactive_days` after how many days without activity a contact
+    counts as inactive.
+    """
 
     portal_id: PortalId
     name: str
@@ -113,6 +119,9 @@ class Portal(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     last_test: ConnectionTest = ConnectionTest()
+    tasks: frozenset[UsageTask] = frozenset()
+    report_period: ReportPeriod = "D90"
+    inactive_days: int = 90
     etag: str | None = None
 
 

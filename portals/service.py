@@ -26,6 +26,7 @@ from portals.certificates import (
 )
 from portals.connection_test import test_connection
 from portals.model import ConnectionTest, Credential, Portal, checked_name
+from usage.model import ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -71,6 +72,9 @@ class PortalInput(msgspec.Struct, frozen=True):
     credential: CredentialInput
     exclusions: frozenset[SkuId]
     enabled: bool
+    tasks: frozenset[UsageTask] = frozenset()
+    report_period: ReportPeriod = "D90"
+    inactive_days: int = 90
 
 
 class PortalChange(msgspec.Struct, frozen=True):
@@ -84,6 +88,9 @@ class PortalChange(msgspec.Struct, frozen=True):
     credential: CredentialInput | None = None
     exclusions: frozenset[SkuId] | None = None
     enabled: bool | None = None
+    tasks: frozenset[UsageTask] | None = None
+    report_period: ReportPeriod | None = None
+    inactive_days: int | None = None
 
 
 class PortalDeleted(msgspec.Struct, frozen=True):
@@ -208,6 +215,9 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
         enabled=entered.enabled,
         created_at=now,
         updated_at=now,
+        tasks=entered.tasks,
+        report_period=entered.report_period,
+        inactive_days=entered.inactive_days,
     )
     try:
         return await ledger.portals.create(portal, adopting=adopted)
@@ -239,6 +249,9 @@ async def update_portal(
         cloud=change.cloud or portal.cloud,
         exclusions=portal.exclusions if change.exclusions is None else change.exclusions,
         enabled=portal.enabled if change.enabled is None else change.enabled,
+        tasks=portal.tasks if change.tasks is None else change.tasks,
+        report_period=change.report_period or portal.report_period,
+        inactive_days=change.inactive_days or portal.inactive_days,
         updated_at=now,
     )
     if change.credential is None:

@@ -19,6 +19,7 @@ from identifiers import ClientId, GroupId, PortalId, SkuId, TenantId, UserId
 from imports.model import Assignment, AssignmentPath, Contact, License, Subscription
 from monitor.run import Run, new_run_id
 from portals.model import Credential, Portal
+from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, Usage, UsageStatus
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 PORTAL = PortalId("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -186,3 +187,22 @@ def make_run(now: datetime = NOW, **changes: Any) -> Run:
         "created_at": now,
     }
     return Run(**{**values, **changes})
+
+
+def make_usage(**changes: Any) -> Usage:
+    """The usage of a contact whom the report of active users lists without any activity."""
+    values: dict[str, Any] = {"user_id": new_user_id(), "reported": (ACTIVE_USERS,)}
+    return Usage(**{**values, **changes})
+
+
+def make_usage_status(**changes: Any) -> UsageStatus:
+    """A usage run that read roster, access and sign-ins, over 90 days."""
+    values: dict[str, Any] = {
+        "portal_id": PORTAL,
+        "completed_at": NOW,
+        "run_id": new_run_id(NOW),
+        "period": "D90",
+        "tasks": ("roster", "access", "sign_ins"),
+        "refreshed_on": dict.fromkeys((ACTIVE_USERS, APP_USAGE, EMAIL_APPS), "2026-05-29"),
+    }
+    return UsageStatus(**{**values, **changes})

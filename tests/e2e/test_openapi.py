@@ -96,7 +96,7 @@ def test_every_error_code_stands_in_the_readers_documentation():
     text = (ROOT / "docs" / "errors.md").read_text()
     sources = [
         source
-        for folder in ("", "graph", "portals", "imports", "ledger", "monitor", "storage", "web")
+        for folder in ("", "graph", "portals", "imports", "ledger", "monitor", "storage", "usage", "web")
         for source in (ROOT / folder).glob("*.py")
     ]
     codes = {

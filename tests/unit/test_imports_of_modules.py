@@ -20,6 +20,9 @@ PURE = [
     "catalogue/parse.py",
     "portals/model.py",
     "storage/blocks.py",
+    "usage/activity.py",
+    "usage/model.py",
+    "usage/services.py",
 ]
 IMPURE = {"azure", "msgraph", "os", "time", "asyncio", "httpx", "logging", "composition"}
 OWNERS = {

@@ -1,0 +1,133 @@
+"""When a contact was last active, and whether that counts as inactive."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import make_contact, make_usage, make_usage_status
+from usage.activity import (
+    category,
+    covered_services,
+    day_of,
+    is_inactive,
+    is_used,
+    last_activity,
+)
+from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, REPORTS_OF, Service
+
+TODAY = date(2026, 6, 1)
+STATUS = make_usage_status()
+OLD = make_contact(created_at="2024-01-15T09:00:00Z")
+
+
+def days_ago(days: int) -> str:
+    """The ISO date that many days before today."""
+    return (TODAY - timedelta(days=days)).isoformat()
+
+
+def test_the_last_activity_is_the_latest_of_all_services_and_the_sign_in():
+    usage = make_usage(
+        last_activity={"teams": days_ago(40), "exchange": days_ago(12)}, last_sign_in=days_ago(20)
+    )
+    assert last_activity(usage, STATUS) == TODAY - timedelta(days=12)
+    signed_in = make_usage(last_activity={"teams": days_ago(40)}, last_sign_in=days_ago(3))
+    assert last_activity(signed_in, STATUS) == TODAY - timedelta(days=3)
+
+
+def test_nothing_known_is_unknown_and_never_inactive():
+    assert last_activity(None, STATUS) is None
+    assert is_inactive(OLD, None, STATUS, today=TODAY, days=90) is None
+    assert is_inactive(OLD, make_usage(reported=()), STATUS, today=TODAY, days=90) is None
+    assert is_inactive(OLD, make_usage(), None, today=TODAY, days=90) is None
+
+
+@pytest.mark.parametrize(("age", "inactive"), [(90, False), (91, True)])
+def test_inactive_begins_after_the_days_asked_for(age: int, inactive: bool):
+    usage = make_usage(last_activity={"teams": days_ago(age)})
+    assert is_inactive(OLD, usage, STATUS, today=TODAY, days=90) is inactive
+
+
+@pytest.mark.parametrize(("age", "inactive"), [(30, False), (31, True)])
+def test_who_was_never_active_is_inactive_once_more_than_thirty_days_old(age: int, inactive: bool):
+    contact = make_contact(created_at=f"{days_ago(age)}T08:00:00Z")
+    assert is_inactive(contact, make_usage(), STATUS, today=TODAY, days=90) is inactive
+
+
+def test_who_was_never_active_is_unknown_without_a_date_of_creation():
+    contact = make_contact(created_at=None)
+    assert is_inactive(contact, make_usage(), STATUS, today=TODAY, days=90) is None
+
+
+def test_reports_that_cover_less_than_the_days_prove_nothing_of_the_rest():
+    short = make_usage_status(period="D30")
+    assert is_inactive(OLD, make_usage(), short, today=TODAY, days=90) is None
+    assert is_inactive(OLD, make_usage(), short, today=TODAY, days=30) is True
+
+
+def test_concealed_reports_leave_activity_unknown_until_a_sign_in_is_known():
+    concealed = make_usage_status(concealed=True, refreshed_on={})
+    assert is_inactive(OLD, make_usage(), concealed, today=TODAY, days=90) is None
+    signed_in = make_usage(reported=(), last_sign_in=days_ago(200))
+    assert is_inactive(OLD, signed_in, concealed, today=TODAY, days=90) is True
+    recent = make_usage(reported=(), last_sign_in=days_ago(2))
+    assert is_inactive(OLD, recent, concealed, today=TODAY, days=90) is False
+
+
+def test_the_year_one_means_never():
+    assert day_of("0001-01-01T00:00:00Z") is None
+    assert day_of("") is None
+    assert day_of("not a date") is None
+    assert day_of("2026-05-30T23:59:59.1234567Z") == date(2026, 5, 30)
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [(0, "used"), (30, "used"), (31, "rarely_used"), (90, "rarely_used"), (91, "unused")],
+)
+def test_the_category_follows_the_age_of_the_last_use(age: int, expected: str):
+    usage = make_usage(last_activity={"microsoft_365_apps": days_ago(age)})
+    assert category(usage, STATUS, Service.MICROSOFT_365_APPS, today=TODAY) == expected
+    assert category(usage, STATUS, today=TODAY) == expected
+
+
+def test_listed_without_a_date_is_unused_and_not_listed_is_unreported():
+    listed = make_usage(reported=(APP_USAGE,))
+    assert category(listed, STATUS, Service.MICROSOFT_365_APPS, today=TODAY) == "unused"
+    assert category(listed, STATUS, Service.OUTLOOK, today=TODAY) == "unreported"
+    assert category(None, STATUS, Service.OUTLOOK, today=TODAY) == "unreported"
+
+
+@pytest.mark.parametrize("service", [s for s, reports in REPORTS_OF.items() if not reports])
+def test_a_service_without_a_source_is_never_said_to_be_unused(service: Service):
+    usage = make_usage(reported=(ACTIVE_USERS, APP_USAGE, EMAIL_APPS))
+    assert category(usage, STATUS, service, today=TODAY) == "unreported"
+    assert is_used(usage, STATUS, service, today=TODAY, days=90) is None
+    assert service not in covered_services(STATUS)
+
+
+def test_use_of_a_service_is_yes_no_or_unknown():
+    usage = make_usage(last_activity={"teams": days_ago(10), "yammer": days_ago(100)})
+    assert is_used(usage, STATUS, Service.TEAMS, today=TODAY, days=90) is True
+    assert is_used(usage, STATUS, Service.YAMMER, today=TODAY, days=90) is False
+    assert is_used(usage, STATUS, Service.SHAREPOINT, today=TODAY, days=90) is False
+    assert is_used(usage, STATUS, Service.COPILOT, today=TODAY, days=90) is None
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(Service)), st.integers(0, 400), max_size=5),
+    st.none() | st.integers(0, 400),
+    st.integers(1, 365),
+)
+def test_later_days_never_make_a_contact_active_again(
+    services: dict[Service, int], sign_in: int | None, days: int
+):
+    usage = make_usage(
+        last_activity={s: days_ago(age) for s, age in services.items()},
+        last_sign_in=days_ago(sign_in) if sign_in is not None else None,
+    )
+    now = is_inactive(OLD, usage, STATUS, today=TODAY, days=days)
+    later = is_inactive(OLD, usage, STATUS, today=TODAY + timedelta(days=1), days=days)
+    assert not (now is True and later is not True)
+    assert (now is None) == (later is None)

@@ -1,0 +1,136 @@
+"""Decides from a contact's usage when it was last active, and whether that counts as inactive.
+
+Unknown is a state of its own: without a report and without a sign-in, nothing
+is said of a contact, least of all that it is inactive.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from usage.model import ACTIVE_USERS, REPORTS_OF, Service
+
+if TYPE_CHECKING:
+    from imports.model import Contact
+    from usage.model import Usage, UsageStatus
+
+Category = Literal["used", "rarely_used", "unused", "unreported"]
+
+# A contact that is new may not have had its first day at work.
+NEW_CONTACT_DAYS = 30
+USED_DAYS = 30
+RARELY_USED_DAYS = 90
+
+
+def last_activity(usage: Usage | None, status: UsageStatus | None) -> date | None:
+    """The latest of all service dates and the last sign-in; None if nothing is known of either."""
+    if usage is None or status is None:
+        return None
+    found = [*usage.last_activity.values(), usage.last_sign_in]
+    return max((day for text in found if (day := day_of(text)) is not None), default=None)
+
+
+def is_inactive(
+    contact: Contact,
+    usage: Usage | None,
+    status: UsageStatus | None,
+    *,
+    today: date,
+    days: int,
+) -> bool | None:
+    """Whether the contact was inactive for more than `days` days; None if that is unknown.
+
+    A contact that was never active counts once it is more than 30 days old,
+    and only while the reports cover `days` and list it.
+    """
+    last = last_activity(usage, status)
+    if last is not None:
+        return (today - last).days > days
+    if not _never_active(usage, status, ACTIVE_USERS, days):
+        return None
+    created = day_of(contact.created_at)
+    return (today - created).days > NEW_CONTACT_DAYS if created is not None else None
+
+
+def is_used(
+    usage: Usage | None,
+    status: UsageStatus | None,
+    service: Service,
+    *,
+    today: date,
+    days: int,
+) -> bool | None:
+    """Whether a contact used a service within `days` days; None if that is unknown."""
+    last = service_activity(usage, service)
+    if last is not None:
+        return (today - last).days <= days
+    listed = any(_never_active(usage, status, report, days) for report in REPORTS_OF[service])
+    return False if listed else None
+
+
+def service_activity(usage: Usage | None, service: Service) -> date | None:
+    """When the contact last used the service; None if never, or if nothing tells."""
+    return day_of(usage.last_activity.get(service)) if usage is not None else None
+
+
+def covered_services(status: UsageStatus | None) -> frozenset[Service]:
+    """The services of which a report was read; of the others nothing is known."""
+    if status is None:
+        return frozenset()
+    return frozenset(
+        service
+        for service, reports in REPORTS_OF.items()
+        if any(report in status.refreshed_on for report in reports)
+    )
+
+
+def category(
+    usage: Usage | None,
+    status: UsageStatus | None,
+    service: Service | None = None,
+    *,
+    today: date,
+    used_days: int = USED_DAYS,
+    rarely_used_days: int = RARELY_USED_DAYS,
+) -> Category:
+    """How much a contact uses a service, or any service at all.
+
+    Used within `used_days`, rarely used within `rarely_used_days`, else
+    unused; unreported when unknown.
+    """
+    if service is None:
+        last = last_activity(usage, status)
+        reports: tuple[str, ...] = (ACTIVE_USERS,)
+    else:
+        last = service_activity(usage, service)
+        reports = REPORTS_OF[service]
+    if last is None:
+        listed = any(_never_active(usage, status, r, rarely_used_days) for r in reports)
+        return "unused" if listed else "unreported"
+    age = (today - last).days
+    if age <= used_days:
+        return "used"
+    return "rarely_used" if age <= rarely_used_days else "unused"
+
+
+def day_of(text: str | None) -> date | None:
+    """The day of an ISO date or time; None for none, and for year 1, which stands for never."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return day if day.year > 1 else None
+
+
+def _never_active(usage: Usage | None, status: UsageStatus | None, report: str, days: int) -> bool:
+    """Whether a report that covers `days` lists the contact; asked when it shows no date."""
+    return (
+        usage is not None
+        and status is not None
+        and report in status.refreshed_on
+        and report in usage.reported
+        and status.period_days >= days
+    )

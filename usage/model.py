@@ -1,0 +1,135 @@
+"""What is known of a contact's use of the services, and of the reading that found it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from identifiers import PortalId, RunId, UserId
+
+UsageTask = Literal["roster", "access", "sign_ins", "devices"]
+USAGE_TASKS: tuple[UsageTask, ...] = ("roster", "access", "sign_ins", "devices")
+ReportPeriod = Literal["D7", "D30", "D90", "D180"]
+
+# Graph's names of the reports, which are the keys of UsageStatus.refreshed_on.
+ACTIVE_USERS = "getOffice365ActiveUserDetail"
+EMAIL_ACTIVITY = "getEmailActivityUserDetail"
+EMAIL_APPS = "getEmailAppUsageUserDetail"
+COPILOT_USAGE = "getMicrosoft365CopilotUsageUserDetail"
+APP_USAGE = "getM365AppUserDetail"
+ACTIVATIONS = "getOffice365ActivationsUserDetail"
+ONEDRIVE_USAGE = "getOneDriveUsageAccountDetail"
+MAILBOX_USAGE = "getMailboxUsageDetail"
+
+
+class Service(StrEnum):
+    """A service whose use is told apart; `last_activity` of a Usage is keyed by the values."""
+
+    EXCHANGE = "exchange"
+    ONEDRIVE = "onedrive"
+    SHAREPOINT = "sharepoint"
+    SKYPE_FOR_BUSINESS = "skype_for_business"
+    YAMMER = "yammer"
+    TEAMS = "teams"
+    OUTLOOK = "outlook"
+    MICROSOFT_365_APPS = "microsoft_365_apps"
+    PROJECT = "project"
+    VISIO = "visio"
+    POWER_BI = "power_bi"
+    DYNAMICS_365 = "dynamics_365"
+    COPILOT = "copilot"
+
+
+# Which reports tell of a service. Graph has none for Project, Visio, Power BI and Dynamics 365.
+REPORTS_OF: dict[Service, tuple[str, ...]] = {
+    Service.EXCHANGE: (ACTIVE_USERS, EMAIL_ACTIVITY),
+    Service.ONEDRIVE: (ACTIVE_USERS,),
+    Service.SHAREPOINT: (ACTIVE_USERS,),
+    Service.SKYPE_FOR_BUSINESS: (ACTIVE_USERS,),
+    Service.YAMMER: (ACTIVE_USERS,),
+    Service.TEAMS: (ACTIVE_USERS,),
+    Service.OUTLOOK: (EMAIL_APPS,),
+    Service.MICROSOFT_365_APPS: (APP_USAGE,),
+    Service.PROJECT: (),
+    Service.VISIO: (),
+    Service.POWER_BI: (),
+    Service.DYNAMICS_365: (),
+    Service.COPILOT: (COPILOT_USAGE,),
+}
+
+
+class Activation(msgspec.Struct, frozen=True, array_like=True):
+    """A product that a contact activated on devices; counts are devices by kind."""
+
+    product: str
+    activated_on: str | None = None
+    windows: int = 0
+    mac: int = 0
+    windows_mobile: int = 0
+    ios: int = 0
+    android: int = 0
+    shared_computer: bool = False
+
+    @property
+    def device_count(self) -> int:
+        """Devices on which the product is activated."""
+        return self.windows + self.mac + self.windows_mobile + self.ios + self.android
+
+
+class UserDevice(msgspec.Struct, frozen=True, array_like=True):
+    """A managed device of a contact, with the product families found installed on it."""
+
+    device_id: str
+    name: str | None = None
+    installed: tuple[str, ...] = ()
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """What the last usage run found of one contact.
+
+    Dates are ISO dates (YYYY-MM-DD) in UTC; `last_activity` is keyed by the
+    values of Service and lacks services without activity or source. A service
+    report that lists the contact is named in `reported`, whether or not it
+    shows activity. Sizes are bytes. `platforms` are those on which apps were
+    used within the period: windows, mac, mobile, web.
+
+    New fields go to the end, with a default: stored records are positional.
+    """
+
+    user_id: UserId
+    last_activity: dict[str, str] = {}
+    last_sign_in: str | None = None
+    reported: tuple[str, ...] = ()
+    activations: tuple[Activation, ...] = ()
+    last_activation: str | None = None
+    platforms: tuple[str, ...] | None = None
+    mailbox_bytes: int | None = None
+    onedrive_bytes: int | None = None
+    devices: tuple[UserDevice, ...] = ()
+
+
+class UsageStatus(msgspec.Struct, frozen=True):
+    """The last complete usage run of a portal, and how far its figures reach.
+
+    `refreshed_on` is the refresh date of each report that was read with real
+    names, by Graph's name of the report; `unavailable` names the permission,
+    or the license of the tenant, that a task lacks. `concealed` says that the
+    tenant hides the names in its reports: everything from reports is unknown.
+    """
+
+    portal_id: PortalId
+    completed_at: datetime
+    run_id: RunId
+    period: ReportPeriod
+    tasks: tuple[UsageTask, ...] = ()
+    refreshed_on: dict[str, str] = {}
+    concealed: bool = False
+    unavailable: dict[UsageTask, str] = {}
+
+    @property
+    def period_days(self) -> int:
+        """The days that the reports cover."""
+        return int(self.period[1:])
