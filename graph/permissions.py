@@ -14,8 +14,10 @@ ORGANIZATION_READ = "Organization.Read.All"
 USER_READ = "User.Read.All"
 GROUP_MEMBER_READ = "GroupMember.Read.All"
 PLACE_READ = "Place.Read.All"
+AUDIT_LOG_READ = "AuditLog.Read.All"
+LICENSE_WRITE = "LicenseAssignment.ReadWrite.All"
 
-GraphTask = Literal["import"]
+GraphTask = Literal["import", "reclamation"]
 
 
 class PermissionNeed(msgspec.Struct, frozen=True):
@@ -58,6 +60,19 @@ _NEEDS: dict[GraphTask, tuple[PermissionNeed, ...]] = {
             PLACE_READ,
             ("Place.ReadWrite.All",),
             "to tell rooms from members",
+            optional=True,
+        ),
+    ),
+    "reclamation": (
+        PermissionNeed(
+            LICENSE_WRITE,
+            ("User.ReadWrite.All", "Directory.ReadWrite.All"),
+            "to take licenses back",
+        ),
+        PermissionNeed(
+            AUDIT_LOG_READ,
+            (),
+            "to see whether a user signed in meanwhile",
             optional=True,
         ),
     ),

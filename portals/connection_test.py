@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
 from errors import CredentialError, GraphError, GraphUnreachable, LedgerError
 from graph.errors import permission_remedy
 from graph.organization import organization
-from graph.permissions import PermissionNeed, needs_of
+from graph.permissions import GraphTask, PermissionNeed, needs_of
 from graph.subscribed_skus import subscribed_skus
 from portals.model import StepState, TestStep
 
@@ -67,13 +67,14 @@ async def test_connection(
     tenant_id: TenantId,
     client_id: ClientId,
     read_material: Callable[[], Awaitable[Material]],
+    tasks: Collection[GraphTask],
 ) -> ConnectionSteps:
-    """Tries credential, token, organization, licenses, and each permission that imports need.
+    """Tries credential, token, organization, licenses, and each permission that `tasks` need.
 
     Never raises for what the other side does: that is what the steps tell.
     """
     steps = ConnectionSteps()
-    needs = needs_of(["import"])
+    needs = needs_of(tasks)
     following = ["token", "organization", "licenses", *(_step_name(need) for need in needs)]
     try:
         material = await read_material()

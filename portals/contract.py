@@ -30,6 +30,9 @@ from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 from web.contract import Contract, PageQuery, Timestamp
 
 _PEM_CHARACTERS = 20_000
+RECLAMATION_ALLOWED = (
+    "Lets licenses be taken back from users; needs LicenseAssignment.ReadWrite.All."
+)
 Exclusions = Annotated[list[UUID], Field(max_length=MAX_EXCLUSIONS)]
 
 
@@ -96,6 +99,7 @@ class TestConnectionRequest(ConnectionRequest):
     description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
     exclusions: Exclusions = []
     enabled: bool = True
+    reclamation_allowed: bool = Field(False, description=RECLAMATION_ALLOWED)
 
     def input(self) -> PortalInput:
         """What the service takes."""
@@ -114,6 +118,7 @@ class CreatePortalRequest(ConnectionRequest):
     inactive_days: int = Field(
         90, ge=1, le=3650, description="Days without activity until a contact is inactive."
     )
+    reclamation_allowed: bool = Field(False, description=RECLAMATION_ALLOWED)
 
     def input(self) -> PortalInput:
         """What the service takes."""
@@ -141,6 +146,7 @@ def _portal_input(
         credential=request.credential.input(),
         exclusions=frozenset(SkuId(str(sku_id)) for sku_id in request.exclusions),
         enabled=enabled,
+        reclamation_allowed=request.reclamation_allowed,
     )
 
 
@@ -158,6 +164,7 @@ class UpdatePortalRequest(Contract):
     tasks: list[UsageTask] | None = None
     report_period: ReportPeriod | None = None
     inactive_days: int | None = Field(None, ge=1, le=3650)
+    reclamation_allowed: bool | None = Field(None, description=RECLAMATION_ALLOWED)
 
     def change(self) -> PortalChange:
         """What the service takes."""
@@ -175,6 +182,7 @@ class UpdatePortalRequest(Contract):
             tasks=frozenset(self.tasks) if self.tasks is not None else None,
             report_period=self.report_period,
             inactive_days=self.inactive_days,
+            reclamation_allowed=self.reclamation_allowed,
         )
 
 
@@ -245,6 +253,7 @@ class PortalView(Contract):
     client_id: str
     cloud: str
     enabled: bool
+    reclamation_allowed: bool
     credential: CredentialView
     exclusions: list[str]
     last_test: ConnectionTestView
@@ -269,6 +278,7 @@ class PortalView(Contract):
             client_id=portal.client_id,
             cloud=portal.cloud,
             enabled=portal.enabled,
+            reclamation_allowed=portal.reclamation_allowed,
             credential=CredentialView(
                 kind="certificate" if credential.kind == "certificate" else "clientSecret",
                 secret_id=credential.secret_id,

@@ -123,6 +123,7 @@ class Portal(msgspec.Struct, frozen=True):
     report_period: ReportPeriod = "D90"
     inactive_days: int = 90
     etag: str | None = None
+    reclamation_allowed: bool = False
 
 
 class DeletedPortal(msgspec.Struct, frozen=True):

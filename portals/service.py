@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import msgspec
 from catalogue.service import titles
 from compliance.service import recalculate_portal
 from errors import InvalidInput, LedgerError
+from graph.permissions import GraphTask
 from graph.subscribed_skus import subscribed_skus
 from identifiers import ClientId, PortalId, SkuId, TenantId, canonical_guid
 from imports.reconcile import reconcile_products
@@ -75,6 +76,7 @@ class PortalInput(msgspec.Struct, frozen=True):
     tasks: frozenset[UsageTask] = frozenset()
     report_period: ReportPeriod = "D90"
     inactive_days: int = 90
+    reclamation_allowed: bool = False
 
 
 class PortalChange(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class PortalChange(msgspec.Struct, frozen=True):
     tasks: frozenset[UsageTask] | None = None
     report_period: ReportPeriod | None = None
     inactive_days: int | None = None
+    reclamation_allowed: bool | None = None
 
 
 class PortalDeleted(msgspec.Struct, frozen=True):
@@ -213,6 +216,7 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
         credential=credential,
         exclusions=entered.exclusions,
         enabled=entered.enabled,
+        reclamation_allowed=entered.reclamation_allowed,
         created_at=now,
         updated_at=now,
         tasks=entered.tasks,
@@ -252,6 +256,9 @@ async def update_portal(
         tasks=portal.tasks if change.tasks is None else change.tasks,
         report_period=change.report_period or portal.report_period,
         inactive_days=change.inactive_days or portal.inactive_days,
+        reclamation_allowed=portal.reclamation_allowed
+        if change.reclamation_allowed is None
+        else change.reclamation_allowed,
         updated_at=now,
     )
     if change.credential is None:
@@ -357,6 +364,7 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
         portal.tenant_id,
         portal.client_id,
         lambda: ledger.credentials.read(portal.credential),
+        _tasks(portal),
     )
     test = msgspec.structs.replace(test, run_id=run.run_id)
     await ledger.portals.record_test(portal_id, test)
@@ -380,7 +388,19 @@ async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
     async def given() -> ClientSecretMaterial | CertificateMaterial:
         return material
 
-    return await _tested(ledger, entered.cloud, entered.tenant_id, entered.client_id, given)
+    return await _tested(
+        ledger,
+        entered.cloud,
+        entered.tenant_id,
+        entered.client_id,
+        given,
+        _tasks(entered),
+    )
+
+
+def _tasks(portal: Portal | PortalInput) -> list[GraphTask]:
+    """What the portal's application is to do in the tenant."""
+    return ["import", "reclamation"] if portal.reclamation_allowed else ["import"]
 
 
 async def _tested(
@@ -389,9 +409,10 @@ async def _tested(
     tenant_id: TenantId,
     client_id: ClientId,
     read_material: Callable[[], Awaitable[ClientSecretMaterial | CertificateMaterial]],
+    tasks: Collection[GraphTask],
 ) -> ConnectionTest:
     steps = await test_connection(
-        ledger.graph, ledger.settings.cloud(cloud), tenant_id, client_id, read_material
+        ledger.graph, ledger.settings.cloud(cloud), tenant_id, client_id, read_material, tasks
     )
     return ConnectionTest(
         "passed" if steps.passed else "failed", ledger.clock(), tuple(steps.steps)

@@ -29,8 +29,14 @@ MAX_BATCH = 20
 class Graph:
     """Graph v1.0 and beta over the tenants."""
 
-    def __init__(self, tokens: Tokens, tenants: dict[str, Tenant]) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        tenants: dict[str, Tenant],
+        through_faults: Callable[[Request, Callable[[Request], Response]], Response],
+    ) -> None:
         self._tokens = tokens
+        self._through_faults = through_faults
         self._tenants = tenants
         self._routes: list[tuple[str, re.Pattern[str], tuple[str, ...], Handler]] = [
             (
@@ -51,7 +57,12 @@ class Graph:
                 graph_users.assign_license,
             ),
             ("GET", re.compile(r"/groups"), _GROUPS, _groups),
-            ("GET", re.compile(r"/groups/(?P<group>[^/]+)/members"), _GROUPS, _members),
+            (
+                "GET",
+                re.compile(r"/groups/(?P<group>[^/]+)/(members|transitiveMembers)"),
+                _GROUPS,
+                _members,
+            ),
             (
                 "GET",
                 re.compile(r"/directory/deletedItems/(microsoft\.)?graph\.user"),
@@ -111,16 +122,22 @@ class Graph:
         items = body.get("requests") if isinstance(body, dict) else None
         if not isinstance(items, list):
             return bad_request(request, "The batch has no requests.", "BadRequest")
-        ids = [item.get("id") for item in items]
-        if len(items) > MAX_BATCH or len(set(ids)) != len(ids) or None in ids:
+        if not all(
+            isinstance(item, dict) and {"id", "method", "url"} <= set(item) for item in items
+        ):
+            return bad_request(
+                request, "Each request of a batch needs id, method and url.", "BadRequest"
+            )
+        ids = [item["id"] for item in items]
+        if not items or len(items) > MAX_BATCH or len(set(ids)) != len(ids):
             return bad_request(
                 request,
-                f"Batches hold up to {MAX_BATCH} requests with unique ids.",
+                f"Batches hold 1 to {MAX_BATCH} requests with unique ids.",
                 "BadRequest",
             )
-        return json_response(
-            {"responses": [self._batched(request, version, item) for item in items]}
-        )
+        responses = [self._batched(request, version, item) for item in items]
+        # Graph answers in no order that one may rely on
+        return json_response({"responses": responses[::-1]})
 
     def _batched(self, request: Request, version: str, item: dict[str, Any]) -> dict[str, Any]:
         path, _, query = str(item["url"]).partition("?")
@@ -131,17 +148,17 @@ class Graph:
         elif body is not None and "content-type" not in headers:
             inner = bad_request(request, "A body needs a Content-Type header.", "BadRequest")
         else:
-            inner = self._answer(
+            path = "/" + path.strip("/")
+            inner = self._through_faults(
                 Request(
                     item["method"],
-                    path,
+                    f"/{version}{path}",
                     dict(parse_qsl(query, keep_blank_values=True)),
                     {**headers, "authorization": request.headers["authorization"]},
                     json.dumps(body).encode() if body is not None else b"",
                     request.base,
                 ),
-                version,
-                "/" + path.strip("/"),
+                lambda single: self._answer(single, version, path),
             )
         return {
             "id": item["id"],

@@ -110,7 +110,7 @@ def get_user(
     return json_response(
         {
             "@odata.context": f"{request.base}/{version}/$metadata#users/$entity",
-            **tenant.properties(user, select),
+            **tenant.properties(tenant.seen(user), select),
         }
     )
 
@@ -230,6 +230,7 @@ def assign_license(
         return bad_request(request, refusal)
     direct = {sku: plans for sku, plans in user.direct.items() if sku not in body["removeLicenses"]}
     direct.update({item["skuId"]: item.get("disabledPlans", []) for item in body["addLicenses"]})
+    tenant.written(user)
     tenant.change(user.user_id, direct=direct)
     return json_response(
         {

@@ -29,8 +29,9 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
     Keys, all optional: tenant_id, name, seed, premium, users, skus (a list of
     {part_number, enabled, warning, suspended, capability_status, applies_to,
     skew, trial, next_lifecycle_days, owner_tenant_id}), licenses_per_user,
-    groups (a list of {name, skus, share}), and the shares guests, blocked,
-    rooms, errors, deleted, each 0 to 1.
+    groups (a list of {name, skus, share}), visibility_lag_seconds (until a
+    single user shows a license that was assigned or removed), and the shares
+    guests, blocked, rooms, errors, deleted, each 0 to 1.
     """
     source = random.Random(spec.get("seed", 1))  # noqa: S311 - reproducible, not secret
     tenant = Tenant(
@@ -39,6 +40,7 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
         spec.get("name", "Contoso"),
         premium=spec.get("premium", True),
     )
+    tenant.visibility_lag_seconds = float(spec.get("visibility_lag_seconds", 0))
     users = int(spec.get("users", 100))
     for entry in spec.get("skus") or [{"part_number": p, "enabled": users} for p in _DEFAULT_SKUS]:
         add_sku(tenant, entry, source)

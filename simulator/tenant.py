@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -105,6 +107,8 @@ class Tenant:
         self.log: list[tuple[str, str]] = []
         self.oldest_delta = 0
         self.consumed: Counter[str] = Counter()
+        self.visibility_lag_seconds = 0.0
+        self._before: dict[str, tuple[float, User]] = {}
         self._encoded: dict[tuple[str, ...], dict[str, bytes]] = {}
 
     def users(self) -> Iterator[User]:
@@ -147,6 +151,19 @@ class Tenant:
         """Deletes a soft-deleted user for good."""
         del self.deleted[user_id]
         self.log.append((user_id, "purged"))
+
+    def written(self, user: User) -> None:
+        """Keeps what readers see of a user until a write becomes visible."""
+        seen = self.seen(user)
+        self._before[user.user_id] = (
+            time.monotonic() + self.visibility_lag_seconds,
+            dataclasses.replace(seen, direct=dict(seen.direct)),
+        )
+
+    def seen(self, user: User) -> User:
+        """The user as readers see it: for a while without what was written last."""
+        until, before = self._before.get(user.user_id, (0.0, user))
+        return before if time.monotonic() < until else user
 
     def _present(self, user_id: str) -> User:
         user = self.user(user_id)

@@ -259,6 +259,42 @@ def test_a_batch_keeps_its_rules(caller: Caller):
     assert {part["id"]: part["status"] for part in answer} == {"0": 200, "x": 404}
 
 
+def test_the_requests_of_a_batch_are_throttled_one_by_one(caller: Caller):
+    caller.cloud.fault(
+        "status",
+        status=429,
+        retry_after=7,
+        match="/v1.0/subscribedSkus",
+        tenant=caller.tenant_id,
+        times=1,
+    )
+    items = [{"id": str(n), "method": "GET", "url": "/subscribedSkus"} for n in range(3)]
+    answer = caller.post("/v1.0/$batch", {"requests": items})
+    assert answer.status_code == 200
+    parts = answer.json()["responses"]
+    assert sorted(part["status"] for part in parts) == [200, 200, 429]
+    (throttled,) = [part for part in parts if part["status"] == 429]
+    assert throttled["headers"]["Retry-After"] == "7"
+
+
+def test_a_removed_license_stays_visible_for_a_while(parts: Stack, cloud: Control):
+    caller = Caller(parts, cloud, visibility_lag_seconds=1)
+    user = caller.first_user()
+    (held,) = caller.get(f"/v1.0/users/{user}?$select=assignedLicenses").json()["assignedLicenses"]
+    removal = {"addLicenses": [], "removeLicenses": [held["skuId"]]}
+    assert caller.post(f"/v1.0/users/{user}/assignLicense", removal).status_code == 200
+    refused = caller.post(f"/v1.0/users/{user}/assignLicense", removal)
+    assert "does not have a corresponding license" in refused.json()["error"]["message"]
+    seen = [held]
+    deadline = time.monotonic() + 5
+    path = f"/v1.0/users/{user}?$select=assignedLicenses"
+    assert caller.get(path).json()["assignedLicenses"] == seen
+    while seen and time.monotonic() < deadline:
+        seen = caller.get(path).json()["assignedLicenses"]
+    assert seen == []
+    caller.http.close()
+
+
 def test_licenses_are_assigned_and_refused_as_graph_does(caller: Caller):
     cloud, tenant = caller.cloud, caller.tenant_id
     truth = cloud.truth(tenant)
