@@ -50,6 +50,27 @@ PRODUCTS: tuple[Product, ...] = (
             ),
             Plan("9a6eeb79-0b4b-4bf0-9808-39d99a2cd5a3", "Windows_Autopatch", "Windows Autopatch"),
             Plan("c1ec4a95-1f05-45b3-a911-aa3fa01094f5", "INTUNE_A", "Microsoft Intune Plan 1"),
+            Plan(
+                "0feaeb32-d00e-4d66-bd5a-43b5b83db82c",
+                "MCOSTANDARD",
+                "Skype for Business Online (Plan 2)",
+            ),
+            Plan(
+                "5dbe027f-2339-4123-9542-606e4d348a72",
+                "SHAREPOINTENTERPRISE",
+                "SharePoint (Plan 2)",
+            ),
+            Plan(
+                "43de0ff5-c92c-492b-9116-175376d08c38",
+                "OFFICESUBSCRIPTION",
+                "Microsoft 365 Apps for Enterprise",
+            ),
+            Plan(
+                "efb87545-963c-4e0d-99df-69c6916d9eb0",
+                "EXCHANGE_S_ENTERPRISE",
+                "EXCHANGE ONLINE (PLAN 2)",
+            ),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
         ),
     ),
     Product(
@@ -95,6 +116,19 @@ PRODUCTS: tuple[Product, ...] = (
                 "POWERAPPS_O365_P3",
                 "Power Apps for Office 365 (Plan 3)",
             ),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
+            Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
+            Plan("a82fbf69-b4d7-49f4-83a6-915b2cf354f4", "VIVAENGAGE_CORE", "Viva Engage Core"),
+            Plan(
+                "efb87545-963c-4e0d-99df-69c6916d9eb0",
+                "EXCHANGE_S_ENTERPRISE",
+                "EXCHANGE ONLINE (PLAN 2)",
+            ),
+            Plan(
+                "43de0ff5-c92c-492b-9116-175376d08c38",
+                "OFFICESUBSCRIPTION",
+                "Microsoft 365 Apps for Enterprise",
+            ),
         ),
     ),
     Product(
@@ -134,6 +168,19 @@ PRODUCTS: tuple[Product, ...] = (
             Plan("9a6eeb79-0b4b-4bf0-9808-39d99a2cd5a3", "Windows_Autopatch", "Windows Autopatch"),
             Plan("795f6fe0-cc4d-4773-b050-5dde4dc704c9", "UNIVERSAL_PRINT_01", "Universal Print"),
             Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
+            Plan("a82fbf69-b4d7-49f4-83a6-915b2cf354f4", "VIVAENGAGE_CORE", "Viva Engage Core"),
+            Plan(
+                "afc06cb0-b4f4-4473-8286-d644f70d8faf",
+                "MCOIMP",
+                "Skype for Business Online (Plan 1)",
+            ),
+            Plan("902b47e5-dcb2-4fdc-858b-c63a90a2bdb9", "SHAREPOINTDESKLESS", "SharePoint Kiosk"),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
+            Plan(
+                "4a82b400-a79f-41a4-b4e2-e94f5787b113",
+                "EXCHANGE_S_DESKLESS",
+                "Exchange Online Kiosk",
+            ),
         ),
     ),
     Product(
@@ -167,6 +214,17 @@ PRODUCTS: tuple[Product, ...] = (
                 "Project for Office (Plan E3)",
             ),
             Plan("e95bec33-7c88-4a70-8e19-b10bd9d0c014", "SHAREPOINTWAC", "Office for the Web"),
+            Plan(
+                "efb87545-963c-4e0d-99df-69c6916d9eb0",
+                "EXCHANGE_S_ENTERPRISE",
+                "EXCHANGE ONLINE (PLAN 2)",
+            ),
+            Plan(
+                "43de0ff5-c92c-492b-9116-175376d08c38",
+                "OFFICESUBSCRIPTION",
+                "Microsoft 365 Apps for Enterprise",
+            ),
+            Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
         ),
     ),
     Product(
@@ -200,6 +258,28 @@ PRODUCTS: tuple[Product, ...] = (
                 "COMMUNICATIONS_DLP",
                 "Microsoft Communications DLP",
             ),
+            Plan(
+                "43de0ff5-c92c-492b-9116-175376d08c38",
+                "OFFICESUBSCRIPTION",
+                "Microsoft 365 Apps for Enterprise",
+            ),
+            Plan(
+                "efb87545-963c-4e0d-99df-69c6916d9eb0",
+                "EXCHANGE_S_ENTERPRISE",
+                "EXCHANGE ONLINE (PLAN 2)",
+            ),
+            Plan(
+                "0feaeb32-d00e-4d66-bd5a-43b5b83db82c",
+                "MCOSTANDARD",
+                "Skype for Business Online (Plan 2)",
+            ),
+            Plan(
+                "5dbe027f-2339-4123-9542-606e4d348a72",
+                "SHAREPOINTENTERPRISE",
+                "SharePoint (Plan 2)",
+            ),
+            Plan("70d33638-9c74-4d01-bfd3-562de28bd4ba", "BI_AZURE_P2", "Power BI Pro"),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
         ),
     ),
     Product(
@@ -231,6 +311,20 @@ PRODUCTS: tuple[Product, ...] = (
             ),
             Plan("a82fbf69-b4d7-49f4-83a6-915b2cf354f4", "VIVAENGAGE_CORE", "Viva Engage Core"),
             Plan("a23b959c-7ce8-4e57-9140-b90eb88a9e97", "SWAY", "Sway"),
+            Plan(
+                "0feaeb32-d00e-4d66-bd5a-43b5b83db82c",
+                "MCOSTANDARD",
+                "Skype for Business Online (Plan 2)",
+            ),
+            Plan(
+                "c7699d2e-19aa-44de-8edf-1736da088ca1", "SHAREPOINTSTANDARD", "SHAREPOINT STANDARD"
+            ),
+            Plan(
+                "9aaf7827-d63c-4b61-89c3-182f06f82e5c",
+                "EXCHANGE_S_STANDARD",
+                "EXCHANGE ONLINE (PLAN 1)",
+            ),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
         ),
     ),
     Product(
@@ -274,6 +368,24 @@ PRODUCTS: tuple[Product, ...] = (
             ),
             Plan("e95bec33-7c88-4a70-8e19-b10bd9d0c014", "SHAREPOINTWAC", "Office for the Web"),
             Plan("db4d623d-b514-490b-b7ef-8885eee514de", "Nucleus", "Nucleus"),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
+            Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
+            Plan("a82fbf69-b4d7-49f4-83a6-915b2cf354f4", "VIVAENGAGE_CORE", "Viva Engage Core"),
+            Plan(
+                "9aaf7827-d63c-4b61-89c3-182f06f82e5c",
+                "EXCHANGE_S_STANDARD",
+                "EXCHANGE ONLINE (PLAN 1)",
+            ),
+            Plan(
+                "0feaeb32-d00e-4d66-bd5a-43b5b83db82c",
+                "MCOSTANDARD",
+                "Skype for Business Online (Plan 2)",
+            ),
+            Plan(
+                "094e7854-93fc-4d55-b2c0-3ab5369ebdc1",
+                "OFFICE_BUSINESS",
+                "Microsoft 365 Apps for business",
+            ),
         ),
     ),
     Product(
@@ -312,6 +424,22 @@ PRODUCTS: tuple[Product, ...] = (
                 "0d0c0d31-fae7-41f2-b909-eaf4d7f26dba",
                 "Bing_Chat_Enterprise",
                 "Commercial data protection for Microsoft Copilot",
+            ),
+            Plan(
+                "094e7854-93fc-4d55-b2c0-3ab5369ebdc1",
+                "OFFICE_BUSINESS",
+                "Microsoft 365 Apps for business",
+            ),
+            Plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1", "MICROSOFT TEAMS"),
+            Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
+            Plan("a82fbf69-b4d7-49f4-83a6-915b2cf354f4", "VIVAENGAGE_CORE", "Viva Engage Core"),
+            Plan(
+                "0feaeb32-d00e-4d66-bd5a-43b5b83db82c",
+                "MCOSTANDARD",
+                "Skype for Business Online (Plan 2)",
+            ),
+            Plan(
+                "c7699d2e-19aa-44de-8edf-1736da088ca1", "SHAREPOINTSTANDARD", "SHAREPOINT STANDARD"
             ),
         ),
     ),
@@ -666,6 +794,8 @@ PRODUCTS: tuple[Product, ...] = (
                 "INTUNE_O365",
                 "MOBILE DEVICE MANAGEMENT FOR OFFICE 365",
             ),
+            Plan("7547a3fe-08ee-4ccb-b430-5077c5041653", "YAMMER_ENTERPRISE", "Yammer Enterprise"),
+            Plan("42a3ec34-28ba-46b6-992f-db53a675ac5b", "MCO_TEAMS_IW", "MICROSOFT TEAMS"),
         ),
     ),
     Product(
