@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -48,6 +49,41 @@ class Settings(msgspec.Struct, frozen=True):
                 remedy=f"Use one of {', '.join(self.clouds)}; the setting CLOUDS adds others.",
             )
         return known
+
+
+class Access(enum.Enum):
+    """How callers are told apart.
+
+    KEYS: by function keys, and nothing sets X-MS-CLIENT-PRINCIPAL. IGNORED: by
+    function keys, though the platform signs callers in as well. SIGN_IN: by the
+    roles of whom the platform signed in.
+    """
+
+    KEYS = "keys"
+    IGNORED = "ignored"
+    SIGN_IN = "sign-in"
+
+
+def read_access(environment: Mapping[str, str]) -> Access:
+    """How the deployment tells callers apart.
+
+    WEBSITE_AUTH_ENABLED is App Service's own word that its authentication
+    stands in front of the app; only with it is sign-in believed.
+    Raises InvalidInput where APP_SERVICE_AUTHENTICATION expects what is off.
+    Source: https://learn.microsoft.com/azure/app-service/reference-app-settings
+    """
+    wanted = _flag(environment, "APP_SERVICE_AUTHENTICATION", False)
+    on = environment.get("WEBSITE_AUTH_ENABLED", "").strip().lower() in ("true", "1")
+    if wanted and not on:
+        raise InvalidInput(
+            "APP_SERVICE_AUTHENTICATION",
+            "APP_SERVICE_AUTHENTICATION is true, but the platform's authentication is off.",
+            remedy="Switch App Service Authentication on for the function app, or remove "
+            "APP_SERVICE_AUTHENTICATION to guard it by function keys.",
+        )
+    if wanted:
+        return Access.SIGN_IN
+    return Access.IGNORED if on else Access.KEYS
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

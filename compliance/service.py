@@ -128,7 +128,11 @@ async def _outcome_of_import(
 
 
 async def start_recalculation(
-    ledger: Ledger, portal_ids: Sequence[PortalId] | None, trigger: Trigger
+    ledger: Ledger,
+    portal_ids: Sequence[PortalId] | None,
+    trigger: Trigger,
+    *,
+    requested_by: str | None = None,
 ) -> Run:
     """Queues the recalculation of the portals, or of all, under one parent run.
 
@@ -142,7 +146,7 @@ async def start_recalculation(
     else:
         subjects = [await subject(ledger, portal_id) for portal_id in dict.fromkeys(portal_ids)]
         chosen = [(portal.portal_id, portal.name) for portal in subjects]
-    parent = new_parent("recalculation", trigger, len(chosen), ledger.clock())
+    parent = new_parent("recalculation", trigger, len(chosen), ledger.clock(), requested_by)
     await ledger.runs.create(parent)
     for portal_id, name in chosen:
         run = Run(
@@ -154,6 +158,7 @@ async def start_recalculation(
             portal_id=portal_id,
             portal_name=name,
             parent_run_id=parent.run_id,
+            requested_by=requested_by,
         )
         await ledger.runs.create(run)
         if trigger != "manual" or not await _import_first(ledger, run):
@@ -172,6 +177,7 @@ async def _import_first(ledger: Ledger, run: Run) -> bool:
             "manual",
             parent_run_id=run.run_id,
             then_recalculate=run.run_id,
+            requested_by=run.requested_by,
         )
     except (NotFound, Conflict):
         # deleted or disabled: nothing to import, but still to be recalculated

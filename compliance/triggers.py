@@ -62,7 +62,9 @@ async def recalculate_now(
     """Queues the recalculation under one parent run."""
     chosen = request.body.portal_ids
     portal_ids = None if chosen is None else [PortalId(str(portal_id)) for portal_id in chosen]
-    run = await service.start_recalculation(ledger, portal_ids, "manual")
+    run = await service.start_recalculation(
+        ledger, portal_ids, "manual", requested_by=request.caller.label
+    )
     started = RunStarted.of(run)
     return Reply(started, status=202, location=started.location)
 

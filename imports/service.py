@@ -43,6 +43,7 @@ async def start_import(
     clean: bool = False,
     parent_run_id: RunId | None = None,
     then_recalculate: RunId | None = None,
+    requested_by: str | None = None,
 ) -> Run:
     """Queues a portal's import and returns its run.
 
@@ -60,7 +61,9 @@ async def start_import(
         lease = await ledger.sync_state.current_lease(portal_id, ledger.clock())
         if lease is not None:
             return await ledger.runs.get(lease.run_id)
-    return await _queue_import(ledger, portal, trigger, clean, parent_run_id, then_recalculate)
+    return await _queue_import(
+        ledger, portal, trigger, clean, parent_run_id, then_recalculate, requested_by
+    )
 
 
 async def start_imports(
@@ -69,6 +72,7 @@ async def start_imports(
     trigger: Trigger,
     *,
     clean: bool = False,
+    requested_by: str | None = None,
 ) -> Run:
     """Queues the import of several portals, or of all enabled ones, under one parent run.
 
@@ -86,10 +90,10 @@ async def start_imports(
                 remedy="Enable them, or leave them out.",
                 code="portal_disabled",
             )
-    parent = new_parent("import", trigger, len(portals), ledger.clock())
+    parent = new_parent("import", trigger, len(portals), ledger.clock(), requested_by)
     await ledger.runs.create(parent)
     for portal in portals:
-        await _queue_import(ledger, portal, trigger, clean, parent.run_id, None)
+        await _queue_import(ledger, portal, trigger, clean, parent.run_id, None, requested_by)
     return parent
 
 
@@ -100,6 +104,7 @@ async def _queue_import(
     clean: bool,
     parent_run_id: RunId | None,
     then_recalculate: RunId | None,
+    requested_by: str | None,
 ) -> Run:
     now = ledger.clock()
     run = Run(
@@ -111,6 +116,7 @@ async def _queue_import(
         portal_id=portal.portal_id,
         portal_name=portal.name,
         parent_run_id=parent_run_id,
+        requested_by=requested_by,
     )
     await ledger.runs.create(run)
     message = ImportMessage(

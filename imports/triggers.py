@@ -55,7 +55,13 @@ async def import_portal(message: func.QueueMessage) -> None:
 async def start_import(ledger: composition.Ledger, request: Request[None, ImportRequest]) -> Reply:
     """Queues the import; a running one is returned instead of starting a second."""
     portal_id = PortalId(request.path["portal_id"])
-    run = await service.start_import(ledger, portal_id, "manual", clean=request.body.clean)
+    run = await service.start_import(
+        ledger,
+        portal_id,
+        "manual",
+        clean=request.body.clean,
+        requested_by=request.caller.label,
+    )
     started = RunStarted.of(run)
     return Reply(started, status=202, location=started.location)
 
@@ -78,6 +84,12 @@ async def start_imports(
     """Queues the imports under one parent run."""
     chosen = request.body.portal_ids
     portal_ids = None if chosen is None else [PortalId(str(portal_id)) for portal_id in chosen]
-    run = await service.start_imports(ledger, portal_ids, "manual", clean=request.body.clean)
+    run = await service.start_imports(
+        ledger,
+        portal_ids,
+        "manual",
+        clean=request.body.clean,
+        requested_by=request.caller.label,
+    )
     started = RunStarted.of(run)
     return Reply(started, status=202, location=started.location)

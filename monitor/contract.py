@@ -52,6 +52,7 @@ class RunView(Contract):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     attempts: int
+    requested_by: str | None
     counts: dict[str, int]
     error: RunErrorView | None
 

@@ -42,6 +42,7 @@ class Run(msgspec.Struct, frozen=True):
     `parent_run_id` is the run that asked for this one: the batch over many
     portals, or the recalculation that imports first. `counts` are named in
     snake_case, e.g. `contacts_added`, `graph_requests`, `graph_retries`.
+    `requested_by` is whom a manual run was asked for by, None for the timers.
     """
 
     run_id: RunId
@@ -56,6 +57,7 @@ class Run(msgspec.Struct, frozen=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     attempts: int = 0
+    requested_by: str | None = None
     counts: dict[str, int] = {}
     error: RunError | None = None
     log: tuple[LogLine, ...] = ()
@@ -72,7 +74,13 @@ def new_run_id(now: datetime) -> RunId:
     return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
 
-def new_parent(task: Task, trigger: Trigger, child_count: int, now: datetime) -> Run:
+def new_parent(
+    task: Task,
+    trigger: Trigger,
+    child_count: int,
+    now: datetime,
+    requested_by: str | None = None,
+) -> Run:
     """The run that stands for several of the same task; without any it has ended already."""
     return Run(
         new_run_id(now),
@@ -82,6 +90,7 @@ def new_parent(task: Task, trigger: Trigger, child_count: int, now: datetime) ->
         now,
         child_count=child_count,
         finished_at=None if child_count else now,
+        requested_by=requested_by,
     )
 
 

@@ -54,13 +54,19 @@ def openapi_document(operations: Iterable[Operation]) -> dict[str, Any]:
             "description": "The license ledger of many Microsoft 365 tenants.",
         },
         "servers": [{"url": "/api"}],
-        "security": [{"functionKey": []}, {"functionKeyQuery": []}],
+        "security": [{"functionKey": []}, {"functionKeyQuery": []}, {"signIn": []}],
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
             "securitySchemes": {
                 "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
                 "functionKeyQuery": {"type": "apiKey", "in": "query", "name": "code"},
+                "signIn": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An Entra ID token for this app, where App Service "
+                    "Authentication is on; `x-required-role` is the app role it needs.",
+                },
             },
         },
     }
@@ -79,9 +85,9 @@ def _operation(operation: Operation, references: Any) -> dict[str, Any]:
                 "schema": {"type": "string"},
             }
         }
-    statuses = {400, 401, 500, 503, *operation.errors}
+    statuses = {400, 401, 403, 500, 503, *operation.errors}
     if operation.anonymous:
-        statuses.discard(401)
+        statuses -= {401, 403}
     problem = {
         "application/problem+json": {"schema": references[(Problem, "serialization")]},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -13,9 +14,12 @@ from pydantic import BaseModel, ValidationError
 import composition
 from errors import BodyTooLarge, InvalidInput, LedgerError
 from identifiers import canonical_guid
+from web.caller import NOBODY, SAFE_METHODS, Caller, authorized, checked_access, platform_guards
 from web.continuation import binding_of, decode_continuation, encode_continuation
 from web.contract import Contract, PageOf, PageQuery
 from web.problem import invalid_input, problem_response, unexpected_response
+
+audit = logging.getLogger("ledger365.audit")
 
 MAX_BODY_BYTES = 1_000_000
 GUID_PATH_PARAMETERS = frozenset({"portal_id", "sku_id", "user_id", "run_id"})
@@ -26,13 +30,17 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True)
 class Request(Generic[Query, Body]):
-    """A parsed request; GUIDs in `path` are canonical, `if_match` is unquoted."""
+    """A parsed request; GUIDs in `path` are canonical, `if_match` is unquoted.
+
+    `caller` has the role that the operation wants.
+    """
 
     path: Mapping[str, str]
     query: Query
     body: Body
     if_match: str | None
     method: str
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,9 @@ class Api:
 
             entry.__name__ = handler.__name__
             entry.__doc__ = inspect.getdoc(handler)
-            level = func.AuthLevel.ANONYMOUS if anonymous else func.AuthLevel.FUNCTION
+            # the host asks for keys even of those whom the platform has signed in
+            keyless = anonymous or platform_guards()
+            level = func.AuthLevel.ANONYMOUS if keyless else func.AuthLevel.FUNCTION
             routed = self.blueprint.route(
                 route=route,
                 methods=[func.HttpMethod(m) for m in methods],
@@ -141,12 +151,20 @@ async def _answer(
     operation: Operation, handler: Handler, req: func.HttpRequest
 ) -> func.HttpResponse:
     try:
+        caller = (
+            NOBODY
+            if operation.anonymous
+            else authorized(req.headers, req.method, operation.role, checked_access())
+        )
         path = _path(req.route_params)
         query, binding = _query(operation, req.params)
         body = _body(operation, req.get_body())
         ledger = await composition.ledger()
         if_match = _if_match(req.headers.get("If-Match"))
-        reply = await handler(ledger, Request(path, query, body, if_match, req.method))
+        request = Request(path, query, body, if_match, req.method, caller)
+        reply = await handler(ledger, request)
+        if req.method not in SAFE_METHODS:
+            audit.info("%s %s by %s: %d", operation.name, dict(path), caller.audited, reply.status)
     except LedgerError as error:
         return problem_response(error)
     except Exception:  # noqa: BLE001 - the trigger boundary

@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = openapi_document(
     operation for area in function_app.AREAS for operation in area.operations
 )
+# the stack of these tests is guarded by keys; test_roles has one that signs callers in
+del DOCUMENT["components"]["securitySchemes"]["signIn"]
+DOCUMENT["security"].remove({"signIn": []})
 OPERATIONS: list[Any] = [
     found.ok()  # type: ignore[union-attr]  # raises for a description that is wrong
     for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
