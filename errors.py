@@ -2,6 +2,7 @@
 
 LedgerError                       code, message, remedy
 ├─ InvalidInput                   field                              400
+├─ ExportTooLarge                 limit                              413
 ├─ Misconfigured                  setting                            500
 ├─ NotAllowed                     what the tenant leads, or no role  403 · 405
 ├─ NotFound · Conflict            what                               404 · 409
@@ -75,6 +76,13 @@ class Misconfigured(LedgerError):
     """The deployment lacks a setting, or has one that cannot be used."""
 
     default_code = "misconfigured"
+
+
+class ExportTooLarge(LedgerError):
+    """A list is too long for one file."""
+
+    default_code = "export_too_large"
+    status = 413
 
 
 class Unauthorized(LedgerError):

@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     lease_seconds: int
     graph_timeout_seconds: int
     graph_max_retries: int
+    export_max_bytes: int
 
     def cloud(self, name: str) -> Cloud:
         """The cloud of that name. Raises InvalidInput listing those that the deployment knows."""
@@ -127,6 +128,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         lease_seconds=_whole(environment, "LEASE_SECONDS", 60, 2, 3600),
         graph_timeout_seconds=_whole(environment, "GRAPH_TIMEOUT_SECONDS", 60, 1, 600),
         graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
+        export_max_bytes=_whole(environment, "EXPORT_MAX_BYTES", 64_000_000, 10_000, 128_000_000),
     )
 
 

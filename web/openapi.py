@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from exports.negotiation import MEDIA_TYPES
 from web.contract import PageQuery, Problem
 from web.operation import GUID_PATH_PARAMETERS, Operation
 
@@ -21,11 +22,19 @@ _STATUS_TEXTS = {
     405: "The tenant leads: imported data is read-only.",
     409: "The present state does not allow it.",
     412: "The ETag is not the current one.",
-    413: "The body is too large.",
+    413: "The body is too large, or the list too long for one file.",
     422: "The portal's credential cannot be used.",
     500: "The operation failed unexpectedly.",
     502: "Entra or Graph refused or failed the call.",
     503: "Storage or Key Vault is unavailable.",
+}
+_FORMAT_PARAMETER = {
+    "name": "format",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": list(MEDIA_TYPES.values())},
+    "description": "The form of the answer; the Accept header serves as well. "
+    "Files hold the whole list unless `top` or `continuation` ask for a page.",
 }
 
 
@@ -78,6 +87,11 @@ def _operation(operation: Operation, references: Any) -> dict[str, Any]:
         success["content"] = {
             "application/json": {"schema": references[(operation.returns, "serialization")]}
         }
+    if operation.rows:
+        for media_type in MEDIA_TYPES:
+            success["content"].setdefault(
+                media_type, {"schema": {"type": "string", "format": "binary"}}
+            )
     if operation.status in (201, 202):
         success["headers"] = {
             "Location": {
@@ -88,6 +102,8 @@ def _operation(operation: Operation, references: Any) -> dict[str, Any]:
     statuses = {400, 401, 403, 500, 503, *operation.errors}
     if operation.anonymous:
         statuses -= {401, 403}
+    if operation.rows:
+        statuses.add(413)
     problem = {
         "application/problem+json": {"schema": references[(Problem, "serialization")]},
     }
@@ -130,7 +146,7 @@ def _path_parameters(route: str) -> list[dict[str, Any]]:
 
 def _query_parameters(operation: Operation) -> Sequence[dict[str, Any]]:
     if operation.query is None:
-        return []
+        return [_FORMAT_PARAMETER] if operation.rows else []
     schema = operation.query.model_json_schema(by_alias=True, ref_template=_REFERENCES)
     definitions = schema.get("$defs", {})
     required = set(schema.get("required", ()))
@@ -148,7 +164,7 @@ def _query_parameters(operation: Operation) -> Sequence[dict[str, Any]]:
         )
     if issubclass(operation.query, PageQuery):
         parameters.sort(key=lambda parameter: parameter["name"] in ("top", "continuation"))
-    return parameters
+    return [*parameters, *([_FORMAT_PARAMETER] if operation.rows else [])]
 
 
 def _without_null(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

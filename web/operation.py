@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
 import composition
 from errors import BodyTooLarge, InvalidInput, LedgerError
+from exports.columns import row_model
+from exports.negotiation import FileFormat, Format, chosen_format
+from exports.table import MAX_PAGE_ROWS, export_table
 from identifiers import canonical_guid
 from web.caller import NOBODY, SAFE_METHODS, Caller, authorized, checked_access, platform_guards
 from web.continuation import binding_of, decode_continuation, encode_continuation
@@ -44,10 +48,19 @@ class Request(Generic[Query, Body]):
 
 
 @dataclass(frozen=True)
+class Content:
+    """A body that is no JSON object of the API."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Reply:
     """What a handler answers; `etag` and `location` become headers."""
 
-    body: BaseModel | None
+    body: BaseModel | Content | None
     status: int = 200
     location: str | None = None
     etag: str | None = None
@@ -74,6 +87,11 @@ class Operation:
     role: str
     anonymous: bool
     in_openapi: bool
+
+    @property
+    def rows(self) -> type[BaseModel] | None:
+        """The contract of its rows if it lists something, which also goes as CSV and XLSX."""
+        return row_model(self.returns) if "GET" in self.methods else None
 
 
 def _blueprint() -> func.Blueprint:
@@ -157,12 +175,19 @@ async def _answer(
             else authorized(req.headers, req.method, operation.role, checked_access())
         )
         path = _path(req.route_params)
-        query, binding = _query(operation, req.params)
+        given = _given(req.params)
+        form = _form(operation, given, req.headers.get("Accept"))
+        query, binding = _query(operation, given)
         body = _body(operation, req.get_body())
         ledger = await composition.ledger()
         if_match = _if_match(req.headers.get("If-Match"))
         request = Request(path, query, body, if_match, req.method, caller)
-        reply = await handler(ledger, request)
+        if form == "json":
+            reply = await handler(ledger, request)
+        else:
+            kept = {name: value for name, value in given.items() if name != "continuation"}
+            here = f"{urlsplit(req.url).path}?{urlencode({**kept, 'format': form})}"
+            reply = await _exported(operation, handler, ledger, request, form, binding, here)
         if req.method not in SAFE_METHODS:
             audit.info("%s %s by %s: %d", operation.name, dict(path), caller.audited, reply.status)
     except LedgerError as error:
@@ -190,9 +215,64 @@ def _path(raw: Mapping[str, str]) -> dict[str, str]:
     return path
 
 
-def _query(operation: Operation, raw: Mapping[str, str]) -> tuple[Contract | None, str]:
+def _given(raw: Mapping[str, str]) -> dict[str, str]:
     # `code` carries the function key
-    given = {name: value for name, value in raw.items() if name != "code"}
+    return {name: value for name, value in raw.items() if name != "code"}
+
+
+def _form(operation: Operation, given: dict[str, str], accept: str | None) -> Format:
+    """The form of the answer; takes `format` out of the parameters of a list."""
+    if operation.rows is None:
+        return "json"
+    return chosen_format(given.pop("format", None), accept)
+
+
+async def _exported(
+    operation: Operation,
+    handler: Handler,
+    ledger: composition.Ledger,
+    request: Request[Any, Any],
+    form: FileFormat,
+    binding: str,
+    here: str,
+) -> Reply:
+    """A list as a file: all of it, or the page that `top` or `continuation` asks for.
+
+    After a page, the header Link leads to the next one.
+    """
+    query = request.query
+    paged = isinstance(query, PageQuery)
+    one_page = paged and not query.model_fields_set.isdisjoint(("top", "continuation"))
+
+    async def page(continuation: str | None) -> PageOf[Any]:
+        asked = query
+        if paged and not one_page:
+            asked = query.model_copy(update={"top": MAX_PAGE_ROWS, "continuation": continuation})
+        reply = await handler(ledger, replace(request, query=asked))
+        following = getattr(reply.body, "continuation", None)
+        return PageOf[Any].model_construct(
+            value=getattr(reply.body, "value", []), continuation=following
+        )
+
+    assert operation.rows is not None  # noqa: S101 - only lists have a form
+    table = await export_table(
+        page,
+        operation.rows,
+        form,
+        name="-".join(s for s in operation.route.split("/") if not s.startswith("{")),
+        one_page=one_page,
+        max_bytes=ledger.settings.export_max_bytes,
+        today=ledger.clock().date(),
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{table.file_name}"'}
+    if table.continuation is not None:
+        token = encode_continuation(binding, table.continuation)
+        following = urlencode({"continuation": token})
+        headers["Link"] = f'<{here}&{following}>; rel="next"'
+    return Reply(Content(table.content, table.content_type, headers))
+
+
+def _query(operation: Operation, given: Mapping[str, str]) -> tuple[Contract | None, str]:
     if operation.query is None:
         if given:
             name = next(iter(given))
@@ -246,6 +326,9 @@ def _render(reply: Reply, binding: str) -> func.HttpResponse:
     if reply.body is None:
         return func.HttpResponse(status_code=reply.status, headers=headers)
     body = reply.body
+    if isinstance(body, Content):
+        headers |= {**body.headers, "Content-Type": body.content_type}
+        return func.HttpResponse(body.body, status_code=reply.status, headers=headers)
     if isinstance(body, PageOf) and body.continuation is not None:
         token = encode_continuation(binding, body.continuation)
         body = body.model_copy(update={"continuation": token})
