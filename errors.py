@@ -7,6 +7,7 @@ LedgerError                       code, message, remedy
 ├─ NotAllowed                     what the tenant leads, or no role  403 · 405
 ├─ NotFound · Conflict            what                               404 · 409
 ├─ PreconditionFailed             stale ETag                         412
+├─ NotReady                       what does not answer               503
 ├─ CredentialError                portal
 │  ├─ CredentialMissing
 │  ├─ CertificateThumbprintUnreadable
@@ -241,6 +242,13 @@ class PermissionMissing(GraphError):
 
 class DeltaExpired(GraphError):
     """The delta link is no longer valid; enumerate in full."""
+
+
+class NotReady(LedgerError):
+    """The app cannot do its work at this moment."""
+
+    default_code = "not_ready"
+    status = 503
 
 
 class StorageError(LedgerError):

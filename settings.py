@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True):
     expiry_warning_days: int
     removal_hold_percent: int
     full_enumeration_hours: int
+    overdue_hours: int
     import_time_budget_seconds: int
     lease_seconds: int
     graph_timeout_seconds: int
@@ -122,6 +123,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         expiry_warning_days=_whole(environment, "EXPIRY_WARNING_DAYS", 30, 0, 3650),
         removal_hold_percent=_whole(environment, "REMOVAL_HOLD_PERCENT", 50, 1, 100),
         full_enumeration_hours=_whole(environment, "FULL_ENUMERATION_HOURS", 24, 0, 24 * 7),
+        overdue_hours=_whole(environment, "OVERDUE_HOURS", 12, 1, 8760),
         import_time_budget_seconds=_whole(
             environment, "IMPORT_TIME_BUDGET_SECONDS", 1500, 5, 86_400
         ),

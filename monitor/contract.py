@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from monitor.health import CheckState
 from monitor.run import Run, State, Task, Trigger
 from web.contract import Contract, PageQuery, Timestamp
 
@@ -76,3 +77,18 @@ class RunDetails(RunView):
             log=[LogLineView.model_validate(line) for line in run.log],
             children=[RunView.of(child) for child in children],
         )
+
+
+class CheckView(Contract):
+    """One thing that was looked at; a warning does not make the app unready."""
+
+    name: str
+    state: CheckState
+    detail: str
+    milliseconds: int
+
+
+class ReadinessView(Contract):
+    """What the app needs, and whether it is there."""
+
+    checks: list[CheckView]

@@ -7,9 +7,10 @@ import logging
 import azure.functions as func
 
 import composition
+from errors import NotReady
 from identifiers import PortalId, RunId
-from monitor import service
-from monitor.contract import RunDetails, RunsQuery, RunView
+from monitor import health, service
+from monitor.contract import CheckView, ReadinessView, RunDetails, RunsQuery, RunView
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 
@@ -54,6 +55,36 @@ async def get_run(ledger: composition.Ledger, request: Request[None, None]) -> R
     """One run."""
     run = await ledger.runs.get(RunId(request.path["run_id"]))
     return Reply(RunDetails.with_children(*await service.with_children(ledger, run)))
+
+
+@api.blueprint.function_name(name="GetHealth")
+@api.blueprint.route(
+    route="health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.ANONYMOUS
+)
+def get_health(req: func.HttpRequest) -> func.HttpResponse:
+    """Says that the worker lives, and looks at nothing else."""
+    return func.HttpResponse(
+        '{"state":"alive"}', mimetype="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+@api.operation(
+    "GetReadiness",
+    "GET",
+    "health/ready",
+    summary="Looks at what the app needs: storage, queues, Key Vault, portals imported in time.",
+    returns=ReadinessView,
+)
+async def get_readiness(ledger: composition.Ledger, request: Request[None, None]) -> Reply:
+    """Every check; a problem if one failed."""
+    checks = await health.readiness(ledger)
+    failed = [f"{check.name}: {check.detail}" for check in checks if check.state == "failed"]
+    if failed:
+        raise NotReady(
+            " ".join(failed),
+            remedy="Check the app's network, its identity's roles, and the runs of the monitor.",
+        )
+    return Reply(ReadinessView(checks=[CheckView.model_validate(check) for check in checks]))
 
 
 @api.blueprint.function_name(name="ReviewPoisonQueues")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 Material = ClientSecretMaterial | CertificateMaterial
+_NEVER_STORED = "ledger365-never-stored"
 _CONTENT_TYPE = "application/vnd.ledger365.credential+json"
 _BOUNDS: dict[str, Any] = {
     "retry_total": 3,
@@ -115,6 +116,11 @@ class CredentialStore:
         except msgspec.DecodeError:
             # nothing of the value may be chained
             raise _missing("its content is not one that this app stored") from None
+
+    async def probe(self) -> None:
+        """Succeeds if the vault answers and lets the app read; raises CredentialMissing."""
+        async with self._guarded(absent_is_fine=True):
+            await self._vault().get_secret(_NEVER_STORED)
 
     async def retire(self, credential: Credential) -> None:
         """Disables a version that another one has replaced; succeeds on the absent."""

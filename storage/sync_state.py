@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,12 @@ class SyncStateStore:
         """The last complete import of the portal, None before the first."""
         stored = await self.read(portal_id, SUMMARY_KIND)
         return msgspec.json.decode(stored, type=ImportSummary) if stored is not None else None
+
+    async def summaries(self) -> AsyncIterator[ImportSummary]:
+        """The last complete import of every portal that had one."""
+        table = await self._tables.table(TABLE)
+        async for row in self._tables.query(table, "RowKey eq @kind", {"kind": SUMMARY_KIND}):
+            yield msgspec.json.decode(join_properties("Data", row), type=ImportSummary)
 
     async def save_summary(self, summary: ImportSummary) -> None:
         """Keeps the summary of a complete import."""
