@@ -15,8 +15,15 @@ from graph.models import (
     SubscribedSku,
     User,
 )
-from identifiers import ClientId, GroupId, PortalId, SkuId, TenantId, UserId
-from imports.model import Assignment, AssignmentPath, Contact, License, Subscription
+from identifiers import ClientId, GroupId, PortalId, ServicePlanId, SkuId, TenantId, UserId
+from imports.model import (
+    Assignment,
+    AssignmentPath,
+    Contact,
+    License,
+    ServicePlan,
+    Subscription,
+)
 from monitor.run import Run, new_run_id
 from portals.model import Credential, Portal
 from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, Usage, UsageStatus
@@ -58,6 +65,17 @@ def make_license(**changes: Any) -> License:
         "imported_at": NOW,
     }
     return License(**{**values, **changes})
+
+
+def make_plan(name: str, **changes: Any) -> ServicePlan:
+    """A service plan of that name, which the tenant has switched on for users."""
+    values: dict[str, Any] = {
+        "service_plan_id": ServicePlanId(str(uuid.uuid5(uuid.NAMESPACE_DNS, name))),
+        "name": name,
+        "provisioning_status": "Success",
+        "applies_to": "User",
+    }
+    return ServicePlan(**{**values, **changes})
 
 
 def make_subscription(
