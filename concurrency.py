@@ -21,12 +21,16 @@ async def run_all(work: Iterable[Coroutine[Any, Any, Result]], *, at_once: int) 
             return await coroutine
 
     coroutines = list(work)
+    first: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(limited(coroutine)) for coroutine in coroutines]
     except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        first = failed.exceptions[0]
     finally:
         for coroutine in coroutines:
             coroutine.close()
+    if first is not None:
+        # raised here, so that it keeps the cause it came with
+        raise first
     return [task.result() for task in tasks]

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True):
     graph_timeout_seconds: int
     graph_max_retries: int
     export_max_bytes: int
+    storage_timeout_seconds: int
 
     def cloud(self, name: str) -> Cloud:
         """The cloud of that name. Raises InvalidInput listing those that the deployment knows."""
@@ -131,6 +132,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         graph_timeout_seconds=_whole(environment, "GRAPH_TIMEOUT_SECONDS", 60, 1, 600),
         graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
         export_max_bytes=_whole(environment, "EXPORT_MAX_BYTES", 64_000_000, 10_000, 128_000_000),
+        storage_timeout_seconds=_whole(environment, "STORAGE_TIMEOUT_SECONDS", 20, 1, 120),
     )
 
 

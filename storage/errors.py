@@ -8,54 +8,65 @@ from contextlib import contextmanager
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.data.tables import TableErrorCode
 
-from errors import Conflict, NotFound, PreconditionFailed, StorageError, StorageUnavailable
+from errors import (
+    Conflict,
+    LedgerError,
+    NotFound,
+    PreconditionFailed,
+    StorageError,
+    StorageUnavailable,
+)
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Raises the ledger's error for what the SDK raises inside; `what` names the thing.
+    """Raises the ledger's error for what the SDK raises inside.
 
-    NotFound, Conflict (exists already), PreconditionFailed (stale ETag),
-    StorageUnavailable (unreachable or busy), StorageError (anything else).
+    `what` is the thing as a sentence says it, e.g. "the product". NotFound,
+    Conflict (exists already), PreconditionFailed (stale ETag),
+    StorageUnavailable (unreachable or busy), StorageError (anything else,
+    such as a table that is missing).
     """
     try:
         yield
-    except ResourceNotFoundError as error:
-        raise NotFound(f"{what} does not exist.", remedy="List what exists.") from error
-    except ResourceExistsError as error:
-        raise Conflict(f"{what} exists already.", remedy="Change the existing one.") from error
-    except ResourceModifiedError as error:
-        raise stale(what) from error
     except (ServiceRequestError, ServiceResponseError) as error:
         raise unavailable(what) from error
     except HttpResponseError as error:
-        # a transaction reports these three without their own exception classes
-        if error.status_code == 404:
-            raise NotFound(f"{what} does not exist.", remedy="List what exists.") from error
-        if error.status_code == 412:
-            raise stale(what) from error
-        if error.status_code == 409:
-            raise Conflict(f"{what} exists already.", remedy="Change the existing one.") from error
-        if error.status_code in _BUSY:
-            raise unavailable(what) from error
-        raise _refused(what, error.status_code) from error
+        raise _refusal(what, error) from error
     except AzureError as error:
-        raise _refused(what, None) from error
+        raise _refused(what, f"({type(error).__name__})") from error
+
+
+def _refusal(what: str, error: HttpResponseError) -> LedgerError:
+    # a transaction reports its statuses without their own exception classes
+    status = error.status_code
+    if table_missing(error):
+        return _refused(what, "(their table is missing)")
+    if status == 404:
+        return NotFound(f"{_capital(what)} does not exist.", remedy="List what exists.")
+    if status == 409:
+        return Conflict(f"{_capital(what)} exists already.", remedy="Change the existing one.")
+    if status == 412:
+        return stale(what)
+    return unavailable(what) if status in _BUSY else _refused(what, f"(status {status})")
+
+
+def table_missing(error: HttpResponseError) -> bool:
+    """Whether the table itself is gone, and not a row of it."""
+    return getattr(error, "error_code", None) == TableErrorCode.TABLE_NOT_FOUND
 
 
 def stale(what: str) -> PreconditionFailed:
     """The error for an ETag that is no longer current."""
     return PreconditionFailed(
-        f"{what} has changed since it was read.",
+        f"{_capital(what)} has changed since it was read.",
         remedy="Read it again, and repeat the change with the new ETag.",
     )
 
@@ -68,8 +79,12 @@ def unavailable(what: str) -> StorageUnavailable:
     )
 
 
-def _refused(what: str, status: int | None) -> StorageError:
+def _refused(what: str, cause: str) -> StorageError:
     return StorageError(
-        f"Storage refused the call for {what} (status {status}).",
+        f"Storage refused the call for {what} {cause}.",
         remedy="Check the app's role assignments on the storage account.",
     )
+
+
+def _capital(what: str) -> str:
+    return what[:1].upper() + what[1:]

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
-from errors import NotFound
+from errors import Conflict, NotFound, PreconditionFailed
 from identifiers import PortalId, SkuId
 from imports.model import License, Product
 from storage.errors import stale
 from storage.rows import record_of, row_of
-from storage.tables import Page, Row
+from storage.tables import MAX_TRANSACTION_ROWS, Page, Row
 
 if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient
+
     from storage.tables import Tables
 
 LICENSES = "Licenses"
 PRODUCTS = "Products"
+_CHANGE_TRIES = 5
 
 
 class LicenseStore:
@@ -81,11 +84,36 @@ class LicenseStore:
         return Page([_product(row) for row in page.items], page.continuation)
 
     async def upsert_products(self, products: Sequence[Product]) -> None:
-        """Writes the products, replacing what is there."""
+        """Writes the products, new ones and those read before, by their ETags.
+
+        A product that changed since it was read keeps the directory that it
+        has now if an admin moved it there.
+        """
         table = await self._tables.table(PRODUCTS)
-        await self._tables.submit(
-            table, [("upsert", row_of(item, item.portal_id, item.sku_id)) for item in products]
-        )
+        for start in range(0, len(products), MAX_TRANSACTION_ROWS):
+            some = products[start : start + MAX_TRANSACTION_ROWS]
+            try:
+                await self._tables.transact(table, [_unless_changed(item) for item in some])
+            except (Conflict, NotFound, PreconditionFailed):
+                for product in some:
+                    await self._upsert_product(table, product)
+
+    async def _upsert_product(self, table: TableClient, product: Product) -> None:
+        for _ in range(_CHANGE_TRIES):
+            row = await self._tables.get(table, product.portal_id, product.sku_id)
+            current = msgspec.structs.replace(product, etag=None)
+            if row is not None:
+                known = _product(row)
+                current = msgspec.structs.replace(product, etag=known.etag)
+                if known.moved:
+                    current = msgspec.structs.replace(
+                        current, directory=known.directory, moved=True
+                    )
+            try:
+                return await self._tables.transact(table, [_unless_changed(current)])
+            except (Conflict, NotFound, PreconditionFailed):
+                continue
+        raise stale("the product")
 
     async def move_product(
         self, portal_id: PortalId, sku_id: SkuId, directory: str, *, etag: str | None
@@ -99,16 +127,9 @@ class LicenseStore:
         row = await self._product_row(portal_id, sku_id)
         product = _product(row)
         if etag is not None and etag != product.etag:
-            raise stale("The product")
+            raise stale("the product")
         moved = msgspec.structs.replace(product, directory=directory, moved=True)
-        condition = {
-            "mode": UpdateMode.REPLACE,
-            "etag": row["_etag"],
-            "match_condition": MatchConditions.IfNotModified,
-        }
-        await self._tables.transact(
-            table, [("update", row_of(moved, portal_id, sku_id), condition)]
-        )
+        await self._tables.transact(table, [_unless_changed(moved)], thing="the product")
         return await self.get_product(portal_id, sku_id)
 
     async def delete_product(self, portal_id: PortalId, sku_id: SkuId) -> None:
@@ -159,6 +180,19 @@ class LicenseStore:
         await self._tables.submit(
             table, [("delete", {"PartitionKey": portal_id, "RowKey": sku_id})]
         )
+
+
+def _unless_changed(product: Product) -> tuple[Any, ...]:
+    """The operation that stores a new product, or one whose row is as it was read."""
+    row = row_of(product, product.portal_id, product.sku_id)
+    if product.etag is None:
+        return ("create", row)
+    condition = {
+        "mode": UpdateMode.REPLACE,
+        "etag": f'W/"{product.etag}"',
+        "match_condition": MatchConditions.IfNotModified,
+    }
+    return ("update", row, condition)
 
 
 def _product(row: Row) -> Product:

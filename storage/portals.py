@@ -12,7 +12,7 @@ import msgspec
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
-from errors import Conflict, NotFound, PreconditionFailed
+from errors import Conflict, NotFound, PreconditionFailed, StorageUnavailable
 from identifiers import PortalId
 from portals.model import ConnectionTest, DeletedPortal, Portal
 from storage.errors import stale
@@ -20,6 +20,8 @@ from storage.rows import TEXT_CHARACTERS, record_of, row_of
 from storage.tables import Page, Row, encode_key
 
 if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient
+
     from storage.tables import Tables
 
 TABLE = "Portals"
@@ -56,7 +58,8 @@ class PortalStore:
     async def create(self, portal: Portal, *, adopting: PortalId | None = None) -> Portal:
         """Stores a new portal. Raises Conflict (name_taken) if the name is in use.
 
-        `adopting` is the deleted portal whose ID the new one takes over.
+        `adopting` is the deleted portal whose ID the new one takes over. After
+        StorageUnavailable it may be stored or not.
         """
         table = await self._tables.table(TABLE)
         created = msgspec.structs.replace(portal, etag="1")
@@ -67,10 +70,23 @@ class PortalStore:
         if adopting is not None:
             operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": _grave(adopting)}))
         try:
-            await self._tables.transact(table, operations)
+            await self._write(table, operations, created)
         except Conflict as error:
             raise _name_taken(portal.name) from error
         return created
+
+    async def _write(self, table: TableClient, operations: Sequence[Any], portal: Portal) -> None:
+        """One transaction that stores the portal; if its answer got lost, storage tells."""
+        try:
+            await self._tables.transact(table, operations, thing="the portal")
+        except (Conflict, NotFound, PreconditionFailed, StorageUnavailable):
+            row = await self._tables.get(table, PARTITION, portal.portal_id)
+            stored = _portal(row) if row is not None else None
+            if (
+                stored is None
+                or msgspec.structs.replace(stored, last_test=portal.last_test) != portal
+            ):
+                raise
 
     async def get(self, portal_id: PortalId) -> Portal:
         """One portal. Raises NotFound."""
@@ -126,14 +142,14 @@ class PortalStore:
             changed = await self._try_update(portal, etag if etag is not None else portal.etag)
             if changed is not None:
                 return changed
-        raise stale("The portal")
+        raise stale("the portal")
 
     async def _try_update(self, portal: Portal, etag: str | None) -> Portal | None:
         """The changed portal, None if its row was written since it was read."""
         table = await self._tables.table(TABLE)
         stored = await self._row(portal.portal_id)
         if str(stored["Revision"]) != etag:
-            raise stale("The portal")
+            raise stale("the portal")
         changed = msgspec.structs.replace(portal, etag=str(stored["Revision"] + 1))
         kept = {name: stored[name] for name in _TEST_COLUMNS if name in stored}
         condition = {"mode": UpdateMode.REPLACE, **_unchanged(stored)}
@@ -143,7 +159,7 @@ class PortalStore:
             operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": before}))
             operations.append(("create", _guard(portal)))
         try:
-            await self._tables.transact(table, operations)
+            await self._write(table, operations, changed)
         except Conflict as error:
             raise _name_taken(portal.name) from error
         except (PreconditionFailed, NotFound):
@@ -160,7 +176,8 @@ class PortalStore:
             for index, name in enumerate(_TEST_COLUMNS)
         }
         row = {"PartitionKey": PARTITION, "RowKey": portal_id, **columns}
-        await self._tables.transact(table, [("update", row, {"mode": UpdateMode.MERGE})])
+        operation = ("update", row, {"mode": UpdateMode.MERGE})
+        await self._tables.transact(table, [operation], thing="the portal")
 
     async def delete(
         self, portal_id: PortalId, *, etag: str | None, deleted_at: datetime
@@ -173,7 +190,7 @@ class PortalStore:
             grave = await self._try_delete(portal_id, etag, deleted_at)
             if grave is not None:
                 return grave
-        raise stale("The portal")
+        raise stale("the portal")
 
     async def _try_delete(
         self, portal_id: PortalId, etag: str | None, deleted_at: datetime
@@ -182,18 +199,25 @@ class PortalStore:
         table = await self._tables.table(TABLE)
         stored = await self._row(portal_id)
         if etag is not None and str(stored["Revision"]) != etag:
-            raise stale("The portal")
+            raise stale("the portal")
         portal = _portal(stored)
         grave = DeletedPortal(portal_id, portal.name, portal.tenant_id, deleted_at)
         key = {"PartitionKey": PARTITION, "RowKey": portal_id}
+        grave_key = _grave(portal_id)
         operations: list[Any] = [
             ("delete", key, _unchanged(stored)),
             ("delete", {"PartitionKey": PARTITION, "RowKey": name_guard(portal.name)}),
-            ("upsert", row_of(grave, PARTITION, _grave(portal_id))),
+            ("upsert", row_of(grave, PARTITION, grave_key)),
         ]
         try:
-            await self._tables.transact(table, operations)
-        except (PreconditionFailed, NotFound):
+            await self._tables.transact(table, operations, thing="the portal")
+        except (PreconditionFailed, NotFound, StorageUnavailable) as error:
+            # its answer may have got lost, or another deletion came first
+            buried = await self._tables.get(table, PARTITION, grave_key)
+            if buried is not None and record_of(buried, DeletedPortal) == grave:
+                return grave
+            if isinstance(error, StorageUnavailable):
+                raise
             return None
         return grave
 

@@ -28,7 +28,7 @@ class WorkQueue:
     async def send(self, queue: str, message: bytes, *, delay_seconds: int = 0) -> None:
         """Adds a message, to be seen after `delay_seconds`."""
         client = self._client(queue)
-        with translated(f"Queue {queue}"):
+        with translated(f"the queue {queue}"):
             if queue not in self._known:
                 with suppress(ResourceExistsError):
                     await client.create_queue()
@@ -39,7 +39,7 @@ class WorkQueue:
 
     async def length(self, queue: str) -> int:
         """About how many messages the queue holds; 0 if it does not exist."""
-        with translated(f"Queue {queue}"):
+        with translated(f"the queue {queue}"):
             try:
                 properties = await self._client(queue).get_queue_properties()
             except ResourceNotFoundError:
@@ -48,7 +48,7 @@ class WorkQueue:
 
     async def peek(self, queue: str, number: int) -> Sequence[bytes]:
         """Up to 32 messages, left where they are; none if the queue does not exist."""
-        with translated(f"Queue {queue}"):
+        with translated(f"the queue {queue}"):
             try:
                 found = await self._client(queue).peek_messages(max_messages=min(number, 32))
             except ResourceNotFoundError:

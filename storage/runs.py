@@ -22,6 +22,8 @@ TABLE = "Runs"
 MONTHS_LISTED = 24
 CHILDREN_WINDOW_MILLISECONDS = 15 * 60 * 1000
 _MONTH = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])")
+# A filter may match little in many months; the rest is for the page after.
+_CALLS_A_PAGE = 12
 _LAST_MILLISECOND = 9_999_999_999_999
 
 
@@ -70,7 +72,10 @@ class RunStore:
         state: State | None = None,
         parent_run_id: RunId | None = None,
     ) -> Page[Run]:
-        """Runs that match, newest first, of the last 24 months; a page may be short."""
+        """Runs that match, newest first, of the last 24 months.
+
+        A page may be short, or empty, and still continue.
+        """
         position = _position(continuation, now)
         table = await self._tables.table(TABLE)
         conditions, parameters = ["PartitionKey eq @month"], {"month": position.month}
@@ -86,7 +91,7 @@ class RunStore:
         oldest = _months_before(_month(now), MONTHS_LISTED)
         rows: list[Row] = []
         month, within = position.month, position.within
-        while True:
+        for _ in range(_CALLS_A_PAGE):
             page = await self._tables.query_page(
                 table,
                 " and ".join(conditions),
@@ -96,14 +101,15 @@ class RunStore:
             )
             rows += page.items
             if page.continuation is not None:
-                month, within = month, page.continuation
+                within = page.continuation
             else:
                 month, within = _months_before(month, 1), None
             if month <= oldest:
                 return Page([record_of(row, Run) for row in rows], None)
             if len(rows) >= top:
-                following = msgspec.json.encode(_Position(month, within)).decode()
-                return Page([record_of(row, Run) for row in rows], following)
+                break
+        following = msgspec.json.encode(_Position(month, within)).decode()
+        return Page([record_of(row, Run) for row in rows], following)
 
     async def children(self, parent: Run) -> Sequence[Run]:
         """The runs that `parent` asked for: begun within a quarter of an hour after it."""

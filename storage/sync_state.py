@@ -10,7 +10,14 @@ import msgspec
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
-from errors import Conflict, LeaseLost, NotFound, PreconditionFailed
+from errors import (
+    Conflict,
+    LeaseLost,
+    LedgerError,
+    NotFound,
+    PreconditionFailed,
+    StorageUnavailable,
+)
 from identifiers import PortalId, RunId
 from imports.model import ImportSummary
 from storage.blocks import join_properties, split_properties
@@ -132,13 +139,21 @@ class SyncStateStore:
         operation: tuple[Any, ...] = ("create", row)
         if etag is not None:
             operation = ("update", row, {"mode": UpdateMode.REPLACE, **_unchanged(etag)})
+        refusal: LedgerError | None = None
         try:
             await self._tables.transact(table, [operation])
-        except (Conflict, PreconditionFailed, NotFound) as error:
-            raise _lost(portal_id) from error
+        except (Conflict, PreconditionFailed, NotFound, StorageUnavailable) as error:
+            refusal = error
+        # it may have been stored, though the answer was lost
         written = await self._tables.get(table, portal_id, LEASE_KIND)
-        if written is None or written["Owner"] != owner:
-            raise _lost(portal_id)
+        if (
+            written is None
+            or written["Owner"] != owner
+            or (refusal is not None and written["ExpiresAt"] != expires_at)
+        ):
+            raise (
+                refusal if isinstance(refusal, StorageUnavailable) else _lost(portal_id)
+            ) from refusal
         return Lease(portal_id, owner, run_id, expires_at, written["_etag"])
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.data.tables import EntityProperty, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from concurrency import run_all
 from errors import InvalidInput
-from storage.errors import translated
+from storage.errors import table_missing, translated
 
 Row = dict[str, Any]
 Operation = tuple[str, Row]
@@ -28,6 +29,8 @@ _ROW_OVERHEAD_BYTES = 1_000
 _CALLS_AT_ONCE = 16
 _TRANSACTIONS_AT_ONCE = 6
 _READ_PAGE = 1000
+# A transaction is a POST, which the SDK repeats only when told that it may.
+_REPEATABLE = ("DELETE", "GET", "HEAD", "MERGE", "OPTIONS", "POST", "PUT", "TRACE")
 _FORBIDDEN = re.compile(r"[/\\#?%|\x00-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 
@@ -53,6 +56,11 @@ def decode_key(key: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), key)
 
 
+def things_of(table: str) -> str:
+    """What a table holds, as errors call it: "the sync state" of SyncState."""
+    return "the " + " ".join(re.findall("[A-Z][a-z]*", table)).lower()
+
+
 class Tables:
     """The tables of one storage account; `prefix` keeps several ledgers apart."""
 
@@ -60,24 +68,54 @@ class Tables:
         self._service = service
         self._prefix = prefix
         self._known: dict[str, TableClient] = {}
-        self._creating = asyncio.Lock()
+        self._creating: dict[str, asyncio.Task[TableClient]] = {}
 
     async def table(self, name: str) -> TableClient:
         """The client of a table, which exists after this."""
         known = self._known.get(name)
-        if known is None:
-            async with self._creating:
-                with translated(f"Table {name}"):
-                    known = await self._service.create_table_if_not_exists(self._prefix + name)
-                self._known[name] = known
-        return known
+        if known is not None:
+            return known
+        # all who ask at once wait for the same call, and fail with it
+        creation = self._creating.get(name)
+        if creation is None:
+            creation = asyncio.create_task(self._create(name))
+            self._creating[name] = creation
+            creation.add_done_callback(lambda task: self._created(name, task))
+        return await asyncio.shield(creation)
+
+    async def _create(self, name: str) -> TableClient:
+        with translated(things_of(name)):
+            return await self._service.create_table_if_not_exists(self._prefix + name)
+
+    def _created(self, name: str, creation: asyncio.Task[TableClient]) -> None:
+        del self._creating[name]
+        if not creation.cancelled() and creation.exception() is None:
+            self._known[name] = creation.result()
+
+    @contextmanager
+    def _calling(self, table: TableClient, thing: str | None = None) -> Iterator[None]:
+        """Translates what a call to the table raises.
+
+        A table that somebody deleted is an error, not the absence of a row;
+        the next use creates it again.
+        """
+        name = table.table_name.removeprefix(self._prefix)
+        with translated(thing or things_of(name)):
+            try:
+                yield
+            except HttpResponseError as error:
+                if table_missing(error):
+                    self._known.pop(name, None)
+                raise
 
     async def get(self, table: TableClient, partition_key: str, row_key: str) -> Row | None:
         """One row, None if there is none."""
-        with translated(f"Table {table.table_name}"):
+        with self._calling(table):
             try:
                 return dict_of(await table.get_entity(partition_key, row_key))
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if table_missing(error):
+                    raise
                 return None
 
     async def get_many(
@@ -102,7 +140,7 @@ class Tables:
             select=list(select) if select else None,
             results_per_page=page_size,
         )
-        with translated(f"Table {table.table_name}"):
+        with self._calling(table):
             async for row in rows:
                 yield dict_of(row)
 
@@ -123,7 +161,7 @@ class Tables:
         pages = table.query_entities(
             query_filter, parameters=dict(parameters), results_per_page=top
         ).by_page(continuation_token=token)  # type: ignore[arg-type]  # a mapping, says its pager
-        with translated(f"Table {table.table_name}"):
+        with self._calling(table):
             try:
                 page = await anext(pages)
             except StopAsyncIteration:
@@ -140,26 +178,36 @@ class Tables:
         upserting replaces, and repeating the call is safe.
         """
         await run_all(
-            (self._transact(table, part) for part in _transactions(operations)),
+            (self.transact(table, part) for part in _transactions(operations)),
             at_once=_TRANSACTIONS_AT_ONCE,
         )
 
-    async def transact(self, table: TableClient, operations: Sequence[Any]) -> None:
-        """One transaction of the SDK's own operations, all in one partition."""
-        await self._transact(table, operations)
+    async def transact(
+        self, table: TableClient, operations: Sequence[Any], *, thing: str | None = None
+    ) -> None:
+        """One transaction of the SDK's own operations, all in one partition.
 
-    async def _transact(self, table: TableClient, operations: Sequence[Any]) -> None:
-        with translated(f"Table {table.table_name}"):
+        `thing` is what errors call the rows, e.g. "The product". Upserts and
+        deletes without a condition are repeated when the connection breaks;
+        of other operations a StorageUnavailable does not tell whether they
+        were stored.
+        """
+        repeatable = all(_unconditional(operation) for operation in operations)
+        options = {"retry_on_methods": _REPEATABLE} if repeatable else {}
+        with self._calling(table, thing):
             try:
-                await table.submit_transaction(operations)
+                await table.submit_transaction(operations, **options)
             except TableTransactionError as error:
                 # with a condition, it matters that the row is gone
-                deleting = all(o[0] == "delete" and len(o) == 2 for o in operations)
-                if not (deleting and error.status_code == 404):
+                if table_missing(error) or not (repeatable and error.status_code == 404):
                     raise
-                # someone else deleted one of the rows; the others still have to go
-                for _, row in operations:
-                    await table.delete_entity(row["PartitionKey"], row["RowKey"])
+                # a row to delete is gone, perhaps by this very transaction, sent before
+                upserts = [o for o in operations if o[0] == "upsert"]
+                if upserts:
+                    await table.submit_transaction(upserts, **options)
+                for verb, row, *_ in operations:
+                    if verb == "delete":
+                        await table.delete_entity(row["PartitionKey"], row["RowKey"])
 
     async def delete_partitions(self, name: str, prefix: str, keep_prefix: str | None) -> None:
         """Deletes all rows whose PartitionKey begins with `prefix`, but not with `keep_prefix`."""
@@ -184,6 +232,11 @@ class Tables:
     async def close(self) -> None:
         """Closes the connections."""
         await self._service.close()
+
+
+def _unconditional(operation: Sequence[Any]) -> bool:
+    verb, _, *options = operation
+    return verb in ("upsert", "delete") and not any("match_condition" in o for o in options)
 
 
 def _transactions(operations: Sequence[Operation]) -> list[list[tuple[Any, ...]]]:
