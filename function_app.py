@@ -4,6 +4,7 @@ import azure.functions as func
 
 import catalogue.triggers
 import compliance.triggers
+import exports.triggers
 import imports.triggers
 import ledger.triggers
 import monitor.triggers
@@ -17,6 +18,7 @@ AREAS = (
     ledger.triggers.api,
     compliance.triggers.api,
     monitor.triggers.api,
+    exports.triggers.api,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

@@ -45,6 +45,7 @@ class Request(Generic[Query, Body]):
     if_match: str | None
     method: str
     caller: Caller
+    url: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Operation:
     role: str
     anonymous: bool
     in_openapi: bool
+    problem: Callable[[LedgerError], func.HttpResponse]
 
     @property
     def rows(self) -> type[BaseModel] | None:
@@ -121,10 +123,12 @@ class Api:
         role: str = "Ledger.Read",
         anonymous: bool = False,
         in_openapi: bool = True,
+        problem: Callable[[LedgerError], func.HttpResponse] = problem_response,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Registers `handler(ledger, request)` as the HTTP function `name`.
 
-        `errors` are the statuses besides 400, 401 and 500 that callers meet.
+        `errors` are the statuses besides 400, 401 and 500 that callers meet;
+        `problem` renders errors.
         """
         methods = (method,) if isinstance(method, str) else method
         operation = Operation(
@@ -141,6 +145,7 @@ class Api:
             role,
             anonymous,
             in_openapi,
+            problem,
         )
 
         def register(handler: AnyHandler) -> AnyHandler:
@@ -181,7 +186,9 @@ async def _answer(
         body = _body(operation, req.get_body())
         ledger = await composition.ledger()
         if_match = _if_match(req.headers.get("If-Match"))
-        request = Request(path, query, body, if_match, req.method, caller)
+        request = Request(
+            path, query, body, if_match, req.method, caller, req.url.partition("?")[0]
+        )
         if form == "json":
             reply = await handler(ledger, request)
         else:
@@ -191,7 +198,7 @@ async def _answer(
         if req.method not in SAFE_METHODS:
             audit.info("%s %s by %s: %d", operation.name, dict(path), caller.audited, reply.status)
     except LedgerError as error:
-        return problem_response(error)
+        return operation.problem(error)
     except Exception:  # noqa: BLE001 - the trigger boundary
         return unexpected_response(operation.name)
     return _render(reply, binding)
