@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
     removal_hold_percent: int
     full_enumeration_hours: int
     overdue_hours: int
+    delta_minimum_contacts: int
     import_time_budget_seconds: int
     lease_seconds: int
     graph_timeout_seconds: int
@@ -125,6 +126,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         removal_hold_percent=_whole(environment, "REMOVAL_HOLD_PERCENT", 50, 1, 100),
         full_enumeration_hours=_whole(environment, "FULL_ENUMERATION_HOURS", 24, 0, 24 * 7),
         overdue_hours=_whole(environment, "OVERDUE_HOURS", 12, 1, 8760),
+        delta_minimum_contacts=_whole(environment, "DELTA_MINIMUM_CONTACTS", 2000, 1, 100_000_000),
         import_time_budget_seconds=_whole(
             environment, "IMPORT_TIME_BUDGET_SECONDS", 1500, 5, 86_400
         ),

@@ -102,6 +102,18 @@ class User(msgspec.Struct, rename="camel", frozen=True, gc=False):
     license_assignment_states: tuple[LicenseAssignmentState, ...] | None = None
 
 
+class Removed(msgspec.Struct, frozen=True):
+    """Why a user is gone: "changed" may come back, "deleted" does not."""
+
+    reason: str | None = None
+
+
+class ChangedUser(User, frozen=True, gc=False):
+    """A user as a delta query tells of it; of a removed one only the ID is told."""
+
+    removed: Removed | None = msgspec.field(default=None, name="@removed")
+
+
 class LicensedGroup(msgspec.Struct, rename="camel", frozen=True):
     """A group that assigns licenses."""
 

@@ -24,10 +24,11 @@ Item = TypeVar("Item")
 
 
 class PageOf(msgspec.Struct, Generic[Item], frozen=True):
-    """A page of any collection."""
+    """A page of any collection; the last page of a delta query has a delta link."""
 
     value: tuple[Item, ...]
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+    delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
 
 
 async def pages(

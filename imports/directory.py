@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -36,7 +37,7 @@ _NOT_OFFERED = frozenset({400, 404, 501})
 
 
 class Directory(msgspec.Struct, frozen=True):
-    """What one import read; None where the tenant does not offer it to us."""
+    """What one import read; None where the tenant does not offer it, or it was not wanted."""
 
     skus: list[SubscribedSku]
     subscriptions: list[CompanySubscription] | None
@@ -45,21 +46,52 @@ class Directory(msgspec.Struct, frozen=True):
     deleted_user_units: dict[SkuId, int] | None
 
 
-async def read_directory(graph: GraphClient, recorder: RunRecorder) -> Directory:
-    """Reads it all; SKUs are required, the rest is noted in the run's log when missing.
+async def read_directory(
+    graph: GraphClient,
+    recorder: RunRecorder,
+    *,
+    groups: bool = True,
+    rooms: bool = True,
+    deleted_users: bool = True,
+) -> Directory:
+    """Reads what is wanted; SKUs are required, the rest is noted in the run's log when missing.
 
     Raises GraphError when something offered cannot be read to the end.
     """
     skus = await subscribed_skus(graph)
     recorder.log("info", f"Read {len(skus)} subscribed SKUs.")
+
+    async def optional(
+        wanted: bool, read: Callable[[GraphClient], Awaitable[Found]], consequence: str
+    ) -> Found | None:
+        return await _optional(read(graph), recorder, consequence) if wanted else None
+
+    try:
+        async with asyncio.TaskGroup() as reads:
+            subscriptions = reads.create_task(
+                optional(True, company_subscriptions, "Renewal dates are unknown.")
+            )
+            found_groups = reads.create_task(
+                optional(groups, licensed_groups, "Groups are shown by ID.")
+            )
+            found_rooms = reads.create_task(
+                optional(rooms, room_addresses, "Rooms are not told from members.")
+            )
+            deleted = reads.create_task(
+                optional(
+                    deleted_users,
+                    deleted_user_licenses,
+                    "Licenses of deleted users are not explained.",
+                )
+            )
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     return Directory(
         skus,
-        await _optional(company_subscriptions(graph), recorder, "Renewal dates are unknown."),
-        await _optional(licensed_groups(graph), recorder, "Groups are shown by ID."),
-        await _optional(room_addresses(graph), recorder, "Rooms are not told from members."),
-        await _optional(
-            deleted_user_licenses(graph), recorder, "Licenses of deleted users are not explained."
-        ),
+        subscriptions.result(),
+        found_groups.result(),
+        found_rooms.result(),
+        deleted.result(),
     )
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from concurrency import run_all
-from graph.users import user_pages
+from graph.users import delta_link_from_now, user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
+from imports.changes import DELTA_KIND
 from imports.reconcile import contact_of, dropped_too_far
 from storage.blocks import (
     STAGING_BITS,
@@ -30,6 +31,7 @@ from storage.blocks import (
     next_generation,
     staging_partition,
 )
+from storage.overlay import NOTHING, Overlay
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -43,10 +45,11 @@ _PARTITIONS_AT_ONCE = 2
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far an import got: names of staged chunks, and the page or partition to go on with.
+    """How far an import got: names of staged chunks, the page or partition to go on with.
 
-    `layout` is set once the enumeration is complete; `applied` partitions of
-    it are done then.
+    `delta_link` was taken before the first page, so that it tells of changes
+    during the enumeration too. `layout` is set once the enumeration is
+    complete; `applied` partitions of it are done then.
     """
 
     run_id: RunId
@@ -56,6 +59,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     layout: Layout | None = None
     keep_unseen: bool = False
     applied: int = 0
+    delta_link: str | None = None
 
 
 class OutOfTime(Exception):
@@ -63,10 +67,14 @@ class OutOfTime(Exception):
 
 
 class EnumerationResult(msgspec.Struct, frozen=True):
-    """What a complete enumeration found. `held`: too many were missing, none was removed."""
+    """What a complete enumeration found. `held`: too many were missing, none was removed.
+
+    `delta_link` tells what changed since the enumeration began.
+    """
 
     contact_count: int
     held: bool
+    delta_link: str | None
 
 
 class Enumeration:
@@ -101,11 +109,18 @@ class Enumeration:
         tenant cannot be read to the end; stored contacts are untouched then.
         """
         checkpoint = await self._resume()
+        minimum = self._ledger.settings.delta_minimum_contacts
+        if checkpoint.delta_link is None and (not previous_count or previous_count >= minimum):
+            checkpoint = msgspec.structs.replace(
+                checkpoint, delta_link=await delta_link_from_now(graph)
+            )
         if checkpoint.layout is None:
             checkpoint = await self._read(graph, checkpoint, rooms, excluded)
             checkpoint = await self._plan(checkpoint, previous_count, clean)
         layout = checkpoint.layout
         assert layout is not None  # noqa: S101 - set by _plan
+        # whatever happens while contacts are replaced, the next import reads all again
+        await self._ledger.sync_state.delete(self._portal_id, DELTA_KIND)
         await self._apply(checkpoint, layout)
         contacts = self._ledger.contacts
         await contacts.save_layout(self._portal_id, layout)
@@ -115,7 +130,7 @@ class Enumeration:
         await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
         if checkpoint.chunks:
             await self._ledger.staging.clear(self._portal_id)
-        return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen)
+        return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen, checkpoint.delta_link)
 
     async def _resume(self) -> Checkpoint:
         stored = await self._ledger.sync_state.read(self._portal_id, CHECKPOINT_KIND)
@@ -190,10 +205,12 @@ class Enumeration:
         return await self._spill(checkpoint) if checkpoint.chunks else checkpoint
 
     async def _apply(self, checkpoint: Checkpoint, layout: Layout) -> None:
+        standing = await self._ledger.contacts.standing(self._portal_id)
+        overlay = standing[1] if standing is not None and standing[0] == layout else NOTHING
         for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_AT_ONCE):
             await run_all(
                 (
-                    self._apply_partition(checkpoint, layout, partition)
+                    self._apply_partition(checkpoint, layout, overlay, partition)
                     for partition in layout.partitions[start : start + _PARTITIONS_AT_ONCE]
                 ),
                 at_once=_PARTITIONS_AT_ONCE,
@@ -205,7 +222,7 @@ class Enumeration:
                 raise OutOfTime
 
     async def _apply_partition(
-        self, checkpoint: Checkpoint, layout: Layout, partition: int
+        self, checkpoint: Checkpoint, layout: Layout, overlay: Overlay, partition: int
     ) -> None:
         encoded: dict[UserId, bytes] = {}
         width = 1 << (STAGING_BITS - layout.partition_bits)
@@ -218,7 +235,12 @@ class Enumeration:
         for index in staged:
             encoded.update(self._buffer.pop(index, ()))
         changes, standing = await self._ledger.contacts.replace_partition(
-            self._portal_id, layout, partition, encoded, keep_unseen=checkpoint.keep_unseen
+            self._portal_id,
+            layout,
+            partition,
+            encoded,
+            keep_unseen=checkpoint.keep_unseen,
+            overlay=overlay,
         )
         contacts = {user_id: decode_contact(standing[user_id]) for user_id in sorted(standing)}
         index_rows = await self._ledger.consumers.replace_partition(

@@ -13,6 +13,7 @@ from compliance.messages import QUEUE as RECALCULATIONS
 from compliance.messages import RecalculationMessage
 from errors import Conflict, LeaseLost, LedgerError
 from identifiers import PortalId, RunId
+from imports.changes import DELTA_KIND, DeltaState, UserChanges, apply_changes, read_changes
 from imports.directory import apply_directory, read_directory
 from imports.enumeration import Enumeration, OutOfTime
 from imports.lease import held_lease
@@ -214,8 +215,80 @@ async def _import_from(
     ledger: Ledger, portal: Portal, graph: GraphClient, clean: bool, recorder: RunRecorder
 ) -> RunError | None:
     deadline = time.monotonic() + ledger.settings.import_time_budget_seconds
-    directory = await read_directory(graph, recorder)
     previous = await ledger.sync_state.summary(portal.portal_id)
+    held: bool | None = None
+    # whoever asks for an import by hand wants what delta queries do not tell, too
+    if previous is not None and recorder.run.trigger == "timer" and not clean:
+        changes = await read_changes(ledger, portal, graph, previous, recorder)
+        if changes is not None:
+            held = await _follow(ledger, portal, graph, previous, changes, recorder)
+    if held is None:
+        held = await _read_in_full(ledger, portal, graph, previous, clean, deadline, recorder)
+    if held:
+        recorder.log("warning", HELD_BACK.message)
+        return HELD_BACK
+    return None
+
+
+async def _follow(
+    ledger: Ledger,
+    portal: Portal,
+    graph: GraphClient,
+    previous: ImportSummary,
+    changes: UserChanges,
+    recorder: RunRecorder,
+) -> bool | None:
+    """Whether removals were held back; None if all users must be read instead."""
+    known_groups = await ledger.groups.list_groups(portal.portal_id)
+    directory = await read_directory(
+        graph,
+        recorder,
+        groups=changes.unknown_groups(known_groups),
+        rooms=changes.may_have_new_room(),
+        # only who goes or comes back changes their licenses
+        deleted_users=bool(changes.removed or (changes.users and previous.deleted_user_units)),
+    )
+    rooms = directory.rooms if directory.rooms is not None else changes.state.rooms
+    applied = await apply_changes(
+        ledger, portal.portal_id, changes, frozenset(rooms or ()), portal.exclusions, recorder
+    )
+    if not applied:
+        return None
+    recorder.log("info", f"{len(changes.users)} users changed since the last import.")
+    recorder.set_count("contacts", previous.contact_count)
+    licenses = await apply_directory(ledger, portal, directory, False, recorder)
+    units = directory.deleted_user_units
+    await _remember(
+        ledger,
+        portal,
+        msgspec.structs.replace(
+            previous,
+            completed_at=ledger.clock(),
+            run_id=recorder.run.run_id,
+            deleted_user_units=previous.deleted_user_units if units is None else units,
+        ),
+        DeltaState(
+            changes.link,
+            changes.state.full_read_at,
+            changes.state.excluded,
+            None if rooms is None else tuple(sorted(rooms)),
+        ),
+    )
+    return licenses.held
+
+
+async def _read_in_full(
+    ledger: Ledger,
+    portal: Portal,
+    graph: GraphClient,
+    previous: ImportSummary | None,
+    clean: bool,
+    deadline: float,
+    recorder: RunRecorder,
+) -> bool:
+    """Whether removals were held back."""
+    began = ledger.clock()
+    directory = await read_directory(graph, recorder)
     enumeration = Enumeration(
         ledger, portal.portal_id, recorder, lambda: time.monotonic() > deadline
     )
@@ -227,18 +300,32 @@ async def _import_from(
         clean=clean,
     )
     recorder.set_count("contacts", result.contact_count)
-    changes = await apply_directory(ledger, portal, directory, clean, recorder)
-    await ledger.sync_state.save_summary(
+    licenses = await apply_directory(ledger, portal, directory, clean, recorder)
+    rooms, excluded = directory.rooms, tuple(sorted(portal.exclusions))
+    await _remember(
+        ledger,
+        portal,
         ImportSummary(
             portal.portal_id,
             ledger.clock(),
             recorder.run.run_id,
             result.contact_count if not result.held or previous is None else previous.contact_count,
             directory.deleted_user_units or {},
-            tuple(sorted(portal.exclusions)),
+            excluded,
+        ),
+        # what was held back must be looked at whole again
+        DeltaState(
+            result.delta_link, began, excluded, None if rooms is None else tuple(sorted(rooms))
         )
+        if result.delta_link is not None and not result.held
+        else None,
     )
-    if result.held or changes.held:
-        recorder.log("warning", HELD_BACK.message)
-        return HELD_BACK
-    return None
+    return result.held or licenses.held
+
+
+async def _remember(
+    ledger: Ledger, portal: Portal, summary: ImportSummary, state: DeltaState | None
+) -> None:
+    if state is not None:
+        await ledger.sync_state.write(portal.portal_id, DELTA_KIND, msgspec.json.encode(state))
+    await ledger.sync_state.save_summary(summary)

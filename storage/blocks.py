@@ -53,6 +53,10 @@ class Layout(msgspec.Struct, frozen=True):
         """The partition in which a block stands."""
         return block >> (self.block_bits - self.partition_bits)
 
+    def first_id_of(self, block: int) -> str:
+        """A bound: no user ID of the block is less, and none of the blocks before is greater."""
+        return f"{block << (32 - self.block_bits):08x}" if block < 1 << self.block_bits else "g"
+
     def blocks_of(self, partition: int) -> range:
         """The blocks of a partition."""
         width = 1 << (self.block_bits - self.partition_bits)

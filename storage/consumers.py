@@ -9,7 +9,6 @@ from compliance.consumers import consumer
 from compliance.model import Consumer, ConsumerCounts
 from compliance.tally import tally
 from concurrency import run_all
-from errors import InvalidInput
 from identifiers import PortalId, SkuId, UserId, canonical_guid
 from storage.blocks import (
     ConsumerIndex,
@@ -20,7 +19,8 @@ from storage.blocks import (
     split_properties,
     unpack_user_ids,
 )
-from storage.tables import Page
+from storage.overlay import Overlay, flags_without
+from storage.tables import Page, unusable_continuation
 
 if TYPE_CHECKING:
     from storage.contacts import ContactStore
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TABLE = "Consumers"
 _COUNT_READERS = 8
+# A partition has some 4,000 contacts; only a tenant beyond 15 million would need a second property.
+_FLAG_COLUMNS = ["RowKey", "Flags0", "Flags1", "Flags2"]
 
 
 class ConsumerStore:
@@ -79,10 +81,25 @@ class ConsumerStore:
 
     async def counts(self, portal_id: PortalId) -> dict[SkuId, ConsumerCounts]:
         """How the assignments of each license of the portal stand."""
-        layout = await self._contacts.layout(portal_id)
-        if layout is None:
-            return {}
+        while True:
+            standing = await self._contacts.standing(portal_id)
+            if standing is None:
+                return {}
+            layout, overlay = standing
+            flags = await self._flags(portal_id, layout, overlay)
+            if await self._contacts.layout(portal_id) == layout:
+                break
+            # an import switched to another layout: what was read may lack rows
+        for sku_id, index in overlay.indexes.items():
+            flags.setdefault(sku_id, []).append(bytes(index.flags))
+        return {sku_id: tally(parts) for sku_id, parts in flags.items()}
+
+    async def _flags(
+        self, portal_id: PortalId, layout: Layout, overlay: Overlay
+    ) -> dict[SkuId, list[bytes]]:
+        """The flag bytes of each license's consumers, but of those that the overlay knows."""
         table = await self._tables.table(TABLE)
+        masked = overlay.packed_by_partition(layout)
         flags: dict[SkuId, list[bytes]] = {}
 
         async def read(partition: int) -> None:
@@ -90,24 +107,27 @@ class ConsumerStore:
                 table,
                 "PartitionKey eq @partition",
                 {"partition": layout.partition_key(portal_id, partition)},
+                # the IDs are sixteen times the flags, and needed only to leave some out
+                select=None if partition in masked else _FLAG_COLUMNS,
             ):
-                sku_id = SkuId(str(row["RowKey"]))
-                flags.setdefault(sku_id, []).append(join_properties("Flags", row))
+                part = join_properties("Flags", row)
+                if partition in masked:
+                    part = flags_without(join_properties("Ids", row), part, masked[partition])
+                flags.setdefault(SkuId(str(row["RowKey"])), []).append(part)
 
         await run_all((read(partition) for partition in layout.partitions), at_once=_COUNT_READERS)
-        return {sku_id: tally(parts) for sku_id, parts in flags.items()}
+        return flags
 
     async def list_page(
         self, portal_id: PortalId, sku_id: SkuId, *, top: int, continuation: str | None
     ) -> Page[Consumer]:
         """Consumers of one license by user ID; what it costs depends on `top` alone."""
-        if continuation is not None and canonical_guid(continuation) is None:
-            raise InvalidInput(
-                "continuation",
-                "The continuation cannot be read.",
-                remedy="Pass the continuation of the page before unchanged.",
-            )
-        after = UserId(continuation) if continuation is not None else None
+        after: UserId | None = None
+        if continuation is not None:
+            position = canonical_guid(continuation)
+            if position is None:
+                raise unusable_continuation()
+            after = UserId(position)
         user_ids: list[UserId] = []
         async for part in self._user_ids(portal_id, sku_id, after):
             user_ids += part
@@ -126,26 +146,55 @@ class ConsumerStore:
     async def _user_ids(
         self, portal_id: PortalId, sku_id: SkuId, after: UserId | None
     ) -> AsyncIterator[list[UserId]]:
-        layout = await self._contacts.layout(portal_id)
-        if layout is None:
-            return
-        first = layout.partition_of_block(layout.block_of(after)) if after is not None else 0
+        """The consumers' IDs after `after`, sorted, some partitions at a time."""
+        standing = await self._contacts.standing(portal_id)
+        while standing is not None:
+            layout, overlay = standing
+            first = layout.partition_of_block(layout.block_of(after)) if after is not None else 0
+            start, width = first, 1
+            while start < len(layout.partitions):
+                # a popular license fills the page from one partition, a rare one needs them all
+                partitions = layout.partitions[start : start + width]
+                found = await self._read_index(portal_id, sku_id, layout, overlay, partitions)
+                if await self._contacts.layout(portal_id) != layout:
+                    # an import switched to another layout: what was read may lack rows
+                    break
+                found = [u for u in found if u > after] if after is not None else found
+                if found:
+                    yield found
+                    after = found[-1]
+                start, width = start + width, width * 4
+            else:
+                return
+            standing = await self._contacts.standing(portal_id)
+
+    async def _read_index(
+        self,
+        portal_id: PortalId,
+        sku_id: SkuId,
+        layout: Layout,
+        overlay: Overlay,
+        partitions: range,
+    ) -> list[UserId]:
         table = await self._tables.table(TABLE)
-        start, width = first, 1
-        while start < len(layout.partitions):
-            # a popular license fills the page from one partition, a rare one needs them all
-            rows = await self._tables.get_many(
-                table,
-                [
-                    (layout.partition_key(portal_id, partition), sku_id)
-                    for partition in layout.partitions[start : start + width]
-                ],
-            )
-            for row in rows:
-                if row is not None:
-                    user_ids = unpack_user_ids(join_properties("Ids", row))
-                    yield [u for u in user_ids if u > after] if after is not None else user_ids
-            start, width = start + width, width * 4
+        rows = await self._tables.get_many(
+            table, [(layout.partition_key(portal_id, p), sku_id) for p in partitions]
+        )
+        found = [
+            user_id
+            for row in rows
+            if row is not None
+            for user_id in unpack_user_ids(join_properties("Ids", row))
+        ]
+        if len(overlay):
+            laid_over = overlay.indexes.get(sku_id)
+            low = layout.first_id_of(layout.blocks_of(partitions.start).start)
+            high = layout.first_id_of(layout.blocks_of(partitions.stop - 1).stop)
+            found = [user_id for user_id in found if user_id not in overlay]
+            if laid_over is not None:
+                found += [user_id for user_id in laid_over.user_ids if low <= user_id < high]
+                found.sort()
+        return found
 
     async def delete_license(self, portal_id: PortalId, sku_id: SkuId) -> None:
         """Deletes the index of one license."""

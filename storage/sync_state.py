@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,37 @@ class SyncStateStore:
         """Deletes the state of that kind; succeeds on the absent."""
         table = await self._tables.table(TABLE)
         await self._tables.submit(table, [("delete", {"PartitionKey": portal_id, "RowKey": kind})])
+
+    async def read_many(self, portal_id: PortalId, kinds: Sequence[str]) -> list[bytes | None]:
+        """The states of those kinds, in their order."""
+        table = await self._tables.table(TABLE)
+        rows = await self._tables.get_many(table, [(portal_id, kind) for kind in kinds])
+        return [join_properties("Data", row) if row is not None else None for row in rows]
+
+    async def replace(
+        self, portal_id: PortalId, states: Mapping[str, bytes], *, instead_of: str
+    ) -> None:
+        """Writes the states and deletes all others whose kind begins with `instead_of`, at once."""
+        table = await self._tables.table(TABLE)
+        old = [
+            row
+            async for row in self._tables.query(
+                table,
+                "PartitionKey eq @portal and RowKey ge @low and RowKey lt @high",
+                {"portal": portal_id, "low": instead_of, "high": instead_of + "\uffff"},
+                select=["PartitionKey", "RowKey"],
+            )
+        ]
+        operations: list[tuple[Any, ...]] = [
+            (
+                "upsert",
+                {"PartitionKey": portal_id, "RowKey": kind, **split_properties("Data", data)},
+                {"mode": UpdateMode.REPLACE},
+            )
+            for kind, data in states.items()
+        ]
+        operations += [("delete", row) for row in old if row["RowKey"] not in states]
+        await self._tables.transact(table, operations)
 
     async def summary(self, portal_id: PortalId) -> ImportSummary | None:
         """The last complete import of the portal, None before the first."""
