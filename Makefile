@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start test lint bench clean
+.PHONY: help setup demo start test lint checkov bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +29,8 @@ lint: setup ## check style, format and types
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy .
 
+checkov: .tools/checkov/.installed ## install checkov, with which the tests scan infra/
+
 bench: setup ## measure, in ratios of one run
 	@$(RUN) -m bench $(ARGS)
 
@@ -47,4 +49,14 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 .tools/.installed: package.json package-lock.json requirements-node.txt $(VENV)/.installed
 	@echo "Installing Azurite …"
 	@$(RUN) -m devhost.node
+	@touch $@
+
+# An environment of its own: checkov's many packages pin others. The parser that it asks for
+# is older than today's Bicep.
+.tools/checkov/.installed: requirements-checkov.txt $(VENV)/.installed
+	@echo "Installing checkov …"
+	@$(RUN) -m venv .tools/checkov
+	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		$$(grep '^pycep-parser==' requirements-dev.txt)
 	@touch $@
