@@ -11,7 +11,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -105,6 +105,7 @@ class GraphClient:
         self.cloud = cloud
         self.tenant_id = tenant_id
         self.counts = GraphCounts()
+        self.max_retries = max_retries
         self._secrets = material.secrets()
         self._scope = f"{cloud.graph_url}/.default"
         self._host = urlsplit(cloud.graph_url).netloc
@@ -118,17 +119,16 @@ class GraphClient:
             proxy=_proxy(self._host),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
         )
+        timeout = httpx.Timeout(timeout_seconds, connect=min(10, timeout_seconds))
         self._http = GraphClientFactory.create_with_custom_middleware(
             [
                 RedirectHandler(),
                 RetryMiddleware(self.counts, max_retries=max_retries),
                 ParametersNameDecodingHandler(),
             ],
-            client=httpx.AsyncClient(
-                timeout=httpx.Timeout(timeout_seconds, connect=min(10, timeout_seconds)),
-                transport=self._transport,
-            ),
+            client=httpx.AsyncClient(timeout=timeout, transport=self._transport),
         )
+        self._tokenless = httpx.AsyncClient(timeout=timeout, transport=self._transport)
         provider = AzureIdentityAuthenticationProvider(
             self._credential,
             scopes=[self._scope],
@@ -178,23 +178,37 @@ class GraphClient:
         `permission` is the least one that the call needs, named when it is
         missing. Raises GraphError.
         """
-        request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        response = await self._guarded(lambda: self._send(request))
+        response = await self.answer(request)
         request_id = response.headers.get("request-id")
         if not response.is_success:
-            raise failure(
-                response.status_code,
-                response.content,
-                permission=permission,
-                request_id=request_id,
-                retry_after_seconds=retry_after_seconds(
-                    response.headers.get("Retry-After"), datetime.now(UTC)
-                ),
-            )
+            raise failed(response, permission)
         try:
             return answer.decode(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise unreadable_success(request_id) from error
+
+    async def answer(self, request: RequestInformation) -> httpx.Response:
+        """Graph's raw answer to a request, of any status. Raises GraphError if there is none."""
+        request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        return await self._guarded(lambda: self._send(request))
+
+    async def download(self, address: str, target: BinaryIO) -> httpx.Response:
+        """Writes what a pre-authenticated address holds into `target`, as it arrives.
+
+        The access token stays with Graph. Returns the answer, whose body is
+        read; nothing is written unless it is a success. Raises
+        GraphUnreachable, also for a body that ends early.
+        """
+        self.counts.requests += 1
+
+        async def read() -> httpx.Response:
+            async with self._tokenless.stream("GET", address) as response:
+                if response.is_success:
+                    async for chunk in response.aiter_bytes():
+                        target.write(chunk)
+                return response
+
+        return await self._guarded(read)
 
     async def read_link(
         self,
@@ -248,6 +262,19 @@ class GraphClient:
             raise token_rejected(str(error), self._secrets) from None
         except ValueError as error:
             raise assertion_failed(type(error).__name__) from None
+
+
+def failed(response: httpx.Response, permission: str) -> GraphError:
+    """The error for an answer that is no success."""
+    return failure(
+        response.status_code,
+        response.content,
+        permission=permission,
+        request_id=response.headers.get("request-id"),
+        retry_after_seconds=retry_after_seconds(
+            response.headers.get("Retry-After"), datetime.now(UTC)
+        ),
+    )
 
 
 def _proxy(host: str) -> str | None:

@@ -16,8 +16,12 @@ GROUP_MEMBER_READ = "GroupMember.Read.All"
 PLACE_READ = "Place.Read.All"
 AUDIT_LOG_READ = "AuditLog.Read.All"
 LICENSE_WRITE = "LicenseAssignment.ReadWrite.All"
+REPORTS_READ = "Reports.Read.All"
+REPORT_SETTINGS_READ = "ReportSettings.Read.All"
+MANAGED_DEVICES_READ = "DeviceManagementManagedDevices.Read.All"
+DEVICE_READ = "Device.Read.All"
 
-GraphTask = Literal["import", "reclamation"]
+GraphTask = Literal["import", "reclamation", "roster", "access", "sign_ins", "devices"]
 
 
 class PermissionNeed(msgspec.Struct, frozen=True):
@@ -60,6 +64,31 @@ _NEEDS: dict[GraphTask, tuple[PermissionNeed, ...]] = {
             PLACE_READ,
             ("Place.ReadWrite.All",),
             "to tell rooms from members",
+            optional=True,
+        ),
+    ),
+    "roster": (
+        PermissionNeed(REPORTS_READ, (), "to read usage reports", optional=True),
+        PermissionNeed(
+            REPORT_SETTINGS_READ,
+            ("ReportSettings.ReadWrite.All",),
+            "to tell whether the tenant hides names in its reports",
+            optional=True,
+        ),
+    ),
+    "access": (PermissionNeed(REPORTS_READ, (), "to read usage reports", optional=True),),
+    "sign_ins": (PermissionNeed(AUDIT_LOG_READ, (), "to read the last sign-in", optional=True),),
+    "devices": (
+        PermissionNeed(
+            MANAGED_DEVICES_READ,
+            ("DeviceManagementManagedDevices.ReadWrite.All",),
+            "to read Intune's devices and the apps on them",
+            optional=True,
+        ),
+        PermissionNeed(
+            DEVICE_READ,
+            ("Device.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"),
+            "to read the devices that Entra knows",
             optional=True,
         ),
     ),

@@ -14,6 +14,7 @@ from simulator.key_vault import KeyVault
 from simulator.products import BY_PART_NUMBER
 from simulator.seeding import add_group, add_sku, add_user, guid, make_tenant
 from simulator.tenant import Application, Tenant, User
+from simulator.usage import add_device, set_usage
 
 Action = Callable[[dict[str, Any]], Any]
 
@@ -46,6 +47,9 @@ class ControlApi:
             ),
             "sku": self._sku,
             "remove-sku": self._remove_sku,
+            "usage": lambda b: set_usage(self._of(b), b["user_id"], b["values"]),
+            "reports": self._reports,
+            "device": lambda b: {"device_id": add_device(self._of(b), b).device_id},
             "drift": self._drift,
             "expire-deltas": self._expire_deltas,
             "fault": self._fault,
@@ -136,6 +140,13 @@ class ControlApi:
 
     def _remove_sku(self, body: dict[str, Any]) -> None:
         del self._of(body).skus[BY_PART_NUMBER[body["part_number"]].sku_id]
+
+    def _reports(self, body: dict[str, Any]) -> None:
+        """How the tenant's reports look: names concealed, columns shuffled, days behind."""
+        tenant = self._of(body)
+        tenant.concealed = body.get("concealed", tenant.concealed)
+        tenant.shuffled_columns = body.get("shuffled_columns", tenant.shuffled_columns)
+        tenant.report_lag_days = int(body.get("lag_days", tenant.report_lag_days))
 
     def _drift(self, body: dict[str, Any]) -> dict[str, int]:
         """Random changes: licenses, names, blocks, deletions, newcomers."""

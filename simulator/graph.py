@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from simulator import graph_users
+from simulator import devices, graph_users, reports
 from simulator.http import Request, Response, json_response
 from simulator.odata import bad_request, collection, denied, graph_error
 from simulator.tenant import Tenant
@@ -21,6 +21,13 @@ _USERS = ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY)
 _GROUPS = ("GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY)
 _ASSIGN = ("LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _PLACES = ("Place.Read.All", "Place.ReadWrite.All")
+_REPORTS = ("Reports.Read.All",)
+_REPORT_SETTINGS = ("ReportSettings.Read.All", "ReportSettings.ReadWrite.All")
+_INTUNE = (
+    "DeviceManagementManagedDevices.Read.All",
+    "DeviceManagementManagedDevices.ReadWrite.All",
+)
+_DEVICES = ("Device.Read.All", "Device.ReadWrite.All", *_DIRECTORY)
 
 Handler = Callable[[Request, Tenant, str, dict[str, str], frozenset[str]], Response]
 MAX_BATCH = 20
@@ -38,6 +45,7 @@ class Graph:
         self._tokens = tokens
         self._through_faults = through_faults
         self._tenants = tenants
+        self._reports = reports.Reports()
         self._routes: list[tuple[str, re.Pattern[str], tuple[str, ...], Handler]] = [
             (
                 "GET",
@@ -70,10 +78,34 @@ class Graph:
                 graph_users.list_deleted,
             ),
             ("GET", re.compile(r"/places/(microsoft\.)?graph\.room"), _PLACES, _rooms),
+            (
+                "GET",
+                re.compile(r"/reports/(?P<report>get\w+)(\((?P<arguments>[^)]*)\))?(/content)?"),
+                _REPORTS,
+                self._reports.report,
+            ),
+            ("GET", re.compile(r"/admin/reportSettings"), _REPORT_SETTINGS, reports.settings),
+            ("GET", re.compile(r"/devices"), _DEVICES, devices.devices),
+            (
+                "GET",
+                re.compile(r"/deviceManagement/managedDevices"),
+                _INTUNE,
+                devices.managed_devices,
+            ),
+            ("GET", re.compile(r"/deviceManagement/detectedApps"), _INTUNE, devices.detected_apps),
+            (
+                "GET",
+                re.compile(r"/deviceManagement/detectedApps/(?P<app>[^/]+)/managedDevices"),
+                _INTUNE,
+                devices.devices_of_app,
+            ),
         ]
 
     def handle(self, request: Request) -> Response | None:
-        """Answers what is Graph's; None for other paths."""
+        """Answers what is Graph's, and its reports' downloads; None for other paths."""
+        download = self._reports.handle(request)
+        if download is not None:
+            return download
         version, _, rest = request.path.strip("/").partition("/")
         if version not in ("v1.0", "beta"):
             return None

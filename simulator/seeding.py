@@ -9,6 +9,7 @@ from typing import Any
 
 from simulator.products import BY_PART_NUMBER
 from simulator.tenant import Group, Sku, Tenant, User, timestamp
+from simulator.usage import seed_usage
 
 _FIRST = ("Ada", "Bela", "Chen", "Dilek", "Emre", "Femi", "Greta", "Hana", "Jonas", "Zoë")
 _LAST = ("Abe", "Berg", "Costa", "Diaz", "Engel", "Götz", "Ito", "Kaya", "Novák", "Okafor")
@@ -31,7 +32,8 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
     skew, trial, next_lifecycle_days, owner_tenant_id}), licenses_per_user,
     groups (a list of {name, skus, share}), visibility_lag_seconds (until a
     single user shows a license that was assigned or removed), and the shares
-    guests, blocked, rooms, errors, deleted, each 0 to 1.
+    guests, blocked, rooms, errors, deleted, each 0 to 1; active gives licensed
+    users activity for the reports, to that share of them within the last weeks.
     """
     source = random.Random(spec.get("seed", 1))  # noqa: S311 - reproducible, not secret
     tenant = Tenant(
@@ -56,6 +58,8 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
         add_user(tenant, source, index, spec, assignable[:per_user], shares)
     for user in list(tenant.users())[: int(users * spec.get("deleted", 0))]:
         tenant.remove_user(user.user_id)
+    if "active" in spec:
+        seed_usage(tenant, source, float(spec["active"]))
     tenant.log.clear()
     return tenant
 

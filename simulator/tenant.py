@@ -9,9 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.products import BY_SKU_ID
+
+if TYPE_CHECKING:
+    from simulator.usage import Device, UserUsage
 
 SEATED = ("Active", "ActiveWithError")
 _EPOCH = "2024-01-15T09:00:00Z"
@@ -107,6 +110,11 @@ class Tenant:
         self.log: list[tuple[str, str]] = []
         self.oldest_delta = 0
         self.consumed: Counter[str] = Counter()
+        self.usage: dict[str, UserUsage] = {}
+        self.devices: dict[str, Device] = {}
+        self.concealed = False
+        self.shuffled_columns = False
+        self.report_lag_days = 3
         self.visibility_lag_seconds = 0.0
         self._before: dict[str, tuple[float, User]] = {}
         self._encoded: dict[tuple[str, ...], dict[str, bytes]] = {}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from identifiers import PortalId, RunId, UserId
+from identifiers import PortalId, RunId, SkuId, UserId
 
 UsageTask = Literal["roster", "access", "sign_ins", "devices"]
 USAGE_TASKS: tuple[UsageTask, ...] = ("roster", "access", "sign_ins", "devices")
@@ -133,3 +133,81 @@ class UsageStatus(msgspec.Struct, frozen=True):
     def period_days(self) -> int:
         """The days that the reports cover."""
         return int(self.period[1:])
+
+
+class Family(StrEnum):
+    """A family of products that are licensed in the cloud and installed on devices."""
+
+    MICROSOFT_365_APPS = "microsoft_365_apps"
+    VISIO = "visio"
+    PROJECT = "project"
+
+
+class InstalledApp(msgspec.Struct, frozen=True, array_like=True):
+    """An installation of a product family on a device."""
+
+    family: str
+    name: str
+    version: str | None = None
+
+
+class Device(msgspec.Struct, frozen=True, array_like=True):
+    """A device of the tenant; `device_id` is Entra's ID of it, or Intune's if Entra has none.
+
+    `managed` by Intune, which alone knows the user and what is installed.
+    New fields go to the end, with a default: stored records are positional.
+    """
+
+    device_id: str
+    name: str | None = None
+    user_id: UserId | None = None
+    operating_system: str | None = None
+    os_version: str | None = None
+    compliance: str | None = None
+    last_sync: str | None = None
+    managed: bool = False
+    joined: bool = False
+    trust_type: str | None = None
+    installed: tuple[InstalledApp, ...] = ()
+
+
+class ServiceUse(msgspec.Struct):
+    """How many holders of a license use a service that it includes, within the period."""
+
+    used: int = 0
+    not_used: int = 0
+    unknown: int = 0
+
+
+class LicenseUse(msgspec.Struct):
+    """What the holders of a license use of it, by Service."""
+
+    holders: int = 0
+    services: dict[str, ServiceUse] = {}
+
+
+class FamilyPosition(msgspec.Struct):
+    """Cloud licenses of a product family beside installations and activations, in contacts.
+
+    `entitled_activated`, `entitled_installed` (but not activated),
+    `entitled_not_installed`, `installed_not_entitled` and `unknown` are
+    disjoint. `at_device_limit` counts contacts whose activations leave no
+    room. `categories` tell how much those use it who are entitled or have it.
+    """
+
+    entitled_activated: int = 0
+    entitled_installed: int = 0
+    entitled_not_installed: int = 0
+    installed_not_entitled: int = 0
+    unknown: int = 0
+    at_device_limit: int = 0
+    devices: int = 0
+    categories: dict[str, int] = {}
+
+
+class UsageSummary(msgspec.Struct, frozen=True):
+    """Figures over all contacts of a portal, as of a usage run."""
+
+    run_id: RunId
+    families: dict[str, FamilyPosition] = {}
+    licenses: dict[SkuId, LicenseUse] = {}

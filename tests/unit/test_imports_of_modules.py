@@ -31,8 +31,12 @@ PURE = [
     "spend/waste.py",
     "storage/blocks.py",
     "usage/activity.py",
+    "usage/families.py",
+    "usage/hybrid.py",
+    "usage/merge.py",
     "usage/model.py",
     "usage/services.py",
+    "usage/tally.py",
 ]
 IMPURE = {"azure", "msgraph", "os", "time", "asyncio", "httpx", "logging", "composition"}
 OWNERS = {

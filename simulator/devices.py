@@ -1,0 +1,133 @@
+"""Intune's managed devices and detected apps, and Entra's devices."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from simulator.http import Request, Response
+from simulator.odata import bad_request, collection, graph_error, opaque, unopaque
+from simulator.tenant import Tenant
+from simulator.usage import Device
+
+MAX_PAGE = 999
+_PAGE = 100
+_NO_GUID = "00000000-0000-0000-0000-000000000000"
+
+
+def managed_devices(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    """GET /deviceManagement/managedDevices."""
+    items = [_managed(tenant, device) for device in tenant.devices.values() if device.managed]
+    return _paged(request, version, "deviceManagement/managedDevices", items)
+
+
+def detected_apps(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    """GET /deviceManagement/detectedApps; the devices of each are not in the list."""
+    items = [
+        {
+            "id": app_id,
+            "displayName": name,
+            "version": number,
+            "sizeInByte": 0,
+            "deviceCount": len(devices),
+            "publisher": "Microsoft Corporation",
+            "platform": "windows",
+        }
+        for app_id, (name, number, devices) in _apps(tenant).items()
+    ]
+    return _paged(request, version, "deviceManagement/detectedApps", items)
+
+
+def devices_of_app(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    """GET /deviceManagement/detectedApps/{id}/managedDevices."""
+    found = _apps(tenant).get(path["app"])
+    if found is None:
+        return graph_error(
+            request, 404, "ResourceNotFound", f"Resource '{path['app']}' does not exist."
+        )
+    items = [_managed(tenant, device) for device in found[2]]
+    context = f"deviceManagement/detectedApps/{path['app']}/managedDevices"
+    return _paged(request, version, context, items)
+
+
+def devices(
+    request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
+) -> Response:
+    """GET /devices: what Entra knows of."""
+    items = [
+        {
+            "id": str(uuid.uuid5(uuid.UUID(device.device_id), "directory")),
+            "deviceId": device.entra_id,
+            "displayName": device.name,
+            "accountEnabled": True,
+            "operatingSystem": device.operating_system,
+            "operatingSystemVersion": device.os_version,
+            "trustType": "AzureAd",
+            "isManaged": device.managed,
+            "approximateLastSignInDateTime": device.last_sync,
+        }
+        for device in tenant.devices.values()
+        if device.entra_id
+    ]
+    return _paged(request, version, "devices", items)
+
+
+def _managed(tenant: Tenant, device: Device) -> dict[str, Any]:
+    user = tenant.user(device.user_id) if device.user_id else None
+    return {
+        "id": device.device_id,
+        "userId": device.user_id or "",
+        "deviceName": device.name,
+        "userPrincipalName": user.upn if user else "",
+        "userDisplayName": user.display_name if user else "",
+        "operatingSystem": device.operating_system,
+        "osVersion": device.os_version,
+        "complianceState": device.compliance,
+        "lastSyncDateTime": device.last_sync,
+        "azureADDeviceId": device.entra_id or _NO_GUID,
+        "azureADRegistered": device.entra_id is not None,
+    }
+
+
+def _apps(tenant: Tenant) -> dict[str, tuple[str, str, list[Device]]]:
+    found: dict[str, tuple[str, str, list[Device]]] = {}
+    for device in tenant.devices.values():
+        if device.managed:
+            for name, number in device.apps:
+                app_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}|{number}"))
+                found.setdefault(app_id, (name, number, []))[2].append(device)
+    return found
+
+
+def _paged(request: Request, version: str, context: str, items: list[dict[str, Any]]) -> Response:
+    top = request.query.get("$top", str(_PAGE))
+    if not top.isdecimal() or not 1 <= int(top) <= MAX_PAGE:
+        return bad_request(request, f"Invalid page size specified: '{top}'.")
+    token = request.query.get("$skiptoken")
+    position = unopaque(token) if token else {"at": 0}
+    if position is None or "at" not in position:
+        return bad_request(request, "The skip token is invalid.")
+    start, size = int(position["at"]), int(top)
+    select = request.query.get("$select")
+    wanted = {*select.split(","), "id"} if select else None
+    page = [
+        json.dumps(
+            {k: v for k, v in item.items() if wanted is None or k in wanted}, ensure_ascii=False
+        ).encode()
+        for item in items[start : start + size]
+    ]
+    links = {}
+    if start + size < len(items):
+        kept = f"$select={select}&" if select else ""
+        skip = opaque(at=start + size)
+        links["nextLink"] = (
+            f"{request.base}/{version}/{context}?{kept}$top={size}&$skiptoken={skip}"
+        )
+    return collection(request, context, page, version=version, links=links)
