@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 MIN_RSA_BITS = 2048
+# Certificates made a moment ago elsewhere may begin in our future.
+CLOCK_SKEW = timedelta(minutes=5)
 _PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 # PKCS 8, and the older form of OpenSSL
 _ENCRYPTED_KEY = re.compile(r"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED", re.M)
@@ -191,6 +193,13 @@ def _material(
             certificate_field,
             f"The certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
             remedy="Create a new certificate, and upload it to the app registration too.",
+        )
+    if certificate.not_valid_before_utc > now + CLOCK_SKEW:
+        raise InvalidInput(
+            certificate_field,
+            f"The certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}"
+            " UTC.",
+            remedy="Wait until then, or create a certificate that is valid now.",
         )
     return CertificateMaterial(
         certificate_pem=certificate.public_bytes(Encoding.PEM).decode(),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from identifiers import ClientId, SkuId, TenantId
 from portals.model import (
@@ -27,7 +27,7 @@ from portals.service import (
     PortalInput,
 )
 from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Moment, PageQuery, Timestamp
 
 _PEM_CHARACTERS = 20_000
 RECLAMATION_ALLOWED = (
@@ -42,7 +42,7 @@ class ClientSecretCredential(Contract):
     kind: Literal["clientSecret"]
     secret_id: UUID | None = Field(None, description="The secret's ID, to recognize it in Entra.")
     value: SecretStr = Field(description="The secret's value; kept in Key Vault only.")
-    expires_at: AwareDatetime | None = Field(None, description="Until when the secret is valid.")
+    expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
     def input(self) -> ClientSecretInput:
         """What the service takes."""

@@ -14,9 +14,11 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     DecodeError,
     HttpResponseError,
+    ResourceExistsError,
     ResourceNotFoundError,
 )
 from azure.identity import CredentialUnavailableError
+from azure.keyvault.secrets import KeyVaultSecret
 from azure.keyvault.secrets.aio import SecretClient
 
 from errors import CredentialMissing
@@ -73,27 +75,20 @@ class CredentialStore:
         secret_id: str | None = None,
         expires_at: datetime | None = None,
     ) -> Credential:
-        """Stores the material, as a new version of `replacing` if given.
+        """Stores the material, as a new version of `replacing` if given and not deleted.
 
         Returns what may be known of it. Raises CredentialMissing if the vault
         does not take it.
         """
         certificate = material if isinstance(material, CertificateMaterial) else None
         expiry = certificate.not_after if certificate is not None else expires_at
-        # a name never used before cannot clash with a soft-deleted one
-        name = (
-            replacing.secret_name
-            if replacing is not None
-            else f"portal-{portal_id}-{secrets.token_hex(4)}"
-        )
-        async with self._guarded():
-            stored = await self._vault().set_secret(
-                name,
-                msgspec.json.encode(material).decode(),
-                content_type=_CONTENT_TYPE,
-                expires_on=expiry,
-                tags={"portal": portal_id},
-            )
+        name = replacing.secret_name if replacing is not None else _fresh_name(portal_id)
+        try:
+            stored = await self._set(name, portal_id, material, expiry)
+        except _NameDeleted:
+            # somebody deleted the secret, and the vault keeps its name until it is purged
+            name = _fresh_name(portal_id)
+            stored = await self._set(name, portal_id, material, expiry)
         return Credential(
             kind="client_secret" if certificate is None else "certificate",
             secret_name=name,
@@ -104,6 +99,18 @@ class CredentialStore:
             thumbprint_sha1=certificate.thumbprint_sha1 if certificate else None,
             thumbprint_sha256=certificate.thumbprint_sha256 if certificate else None,
         )
+
+    async def _set(
+        self, name: str, portal_id: PortalId, material: Material, expiry: datetime | None
+    ) -> KeyVaultSecret:
+        async with self._guarded():
+            return await self._vault().set_secret(
+                name,
+                msgspec.json.encode(material).decode(),
+                content_type=_CONTENT_TYPE,
+                expires_on=expiry,
+                tags={"portal": portal_id},
+            )
 
     async def read(self, credential: Credential) -> Material:
         """The material of a portal's credential. Raises CredentialMissing, saying why."""
@@ -156,6 +163,12 @@ class CredentialStore:
             raise _missing("the app's identity was refused", code_remedy=True) from None
         except DecodeError:
             raise _missing("the vault's answer cannot be read") from None
+        except ResourceExistsError:
+            raise _NameDeleted(
+                "The portal's credential is not in Key Vault: its secret is deleted, and the "
+                "vault keeps the name.",
+                remedy="Recover or purge the deleted secret.",
+            ) from None
         except HttpResponseError as error:
             if error.status_code == 403:
                 cause = "it is disabled, expired, or the app may not read it"
@@ -163,11 +176,25 @@ class CredentialStore:
             raise _missing(f"the vault answered with status {error.status_code}") from None
         except AzureError as error:
             raise _missing(f"the vault cannot be reached ({type(error).__name__})") from None
+        except ValueError:
+            # the SDK holds tokens back from a vault that asks for them in another's name
+            raise _missing(
+                "what answers at KEY_VAULT_URL asks for a token of another domain"
+            ) from None
 
     async def close(self) -> None:
         """Closes the connections."""
         if self._client is not None:
             await self._client.close()
+
+
+class _NameDeleted(CredentialMissing):
+    """A secret of the name is soft-deleted, and not yet purged."""
+
+
+def _fresh_name(portal_id: PortalId) -> str:
+    # a name never used before cannot clash with a soft-deleted one
+    return f"portal-{portal_id}-{secrets.token_hex(4)}"
 
 
 def _missing(cause: str, *, code_remedy: bool = False) -> CredentialMissing:

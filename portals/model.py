@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Literal
 
@@ -126,6 +127,16 @@ class Portal(msgspec.Struct, frozen=True):
     reclamation_allowed: bool = False
 
 
+def same_connection(one: Portal, other: Portal) -> bool:
+    """Whether both reach a tenant in the same way, so that a test of one holds for the other."""
+    return (one.tenant_id, one.client_id, one.cloud, one.credential) == (
+        other.tenant_id,
+        other.client_id,
+        other.cloud,
+        other.credential,
+    )
+
+
 class DeletedPortal(msgspec.Struct, frozen=True):
     """What remains of a deleted portal, so that its data stays explicable.
 
@@ -137,6 +148,11 @@ class DeletedPortal(msgspec.Struct, frozen=True):
     name: str
     tenant_id: TenantId
     deleted_at: datetime
+
+
+def folded_name(name: str) -> str:
+    """The name without what makes no difference: two portals must not share it."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def checked_name(name: str, *, field: str = "name") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ from portals.certificates import (
     read_pfx,
 )
 from portals.connection_test import test_connection
-from portals.model import ConnectionTest, Credential, Portal, checked_name
+from portals.model import ConnectionTest, Credential, Portal, TestStep, checked_name, folded_name
+from portals.saving import create_with_credential, update_with_credential
 from usage.model import ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
@@ -197,7 +199,8 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
         (
             deleted.portal_id
             for deleted in await ledger.portals.list_deleted()
-            if deleted.tenant_id == entered.tenant_id and deleted.name.casefold() == name.casefold()
+            if deleted.tenant_id == entered.tenant_id
+            and folded_name(deleted.name) == folded_name(name)
         ),
         None,
     )
@@ -223,11 +226,7 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
         report_period=entered.report_period,
         inactive_days=entered.inactive_days,
     )
-    try:
-        return await ledger.portals.create(portal, adopting=adopted)
-    except LedgerError:
-        await ledger.credentials.delete(credential)
-        raise
+    return await create_with_credential(ledger, portal, adopting=adopted)
 
 
 async def update_portal(
@@ -283,15 +282,9 @@ async def _update_with_credential(
         secret_id=secret_id,
         expires_at=expires_at,
     )
-    try:
-        updated = await ledger.portals.update(
-            msgspec.structs.replace(changed, credential=new), etag=if_match
-        )
-    except LedgerError:
-        await ledger.credentials.retire(new)
-        raise
-    await ledger.credentials.retire(old)
-    return updated
+    return await update_with_credential(
+        ledger, msgspec.structs.replace(changed, credential=new), old, etag=if_match
+    )
 
 
 async def _rename_products(ledger: Ledger, portal: Portal) -> None:
@@ -313,6 +306,8 @@ async def delete_portal(
     """
     portal = await ledger.portals.get(portal_id)
     await ledger.portals.delete(portal_id, etag=if_match, deleted_at=ledger.clock())
+    # asked first: an import that ends in between has stored its licenses by then
+    importing = await ledger.sync_state.current_lease(portal_id, ledger.clock()) is not None
     licenses = await ledger.licenses.list_licenses(portal_id)
     products = await ledger.licenses.list_products(portal_id)
     try:
@@ -322,12 +317,14 @@ async def delete_portal(
         purged = False
     if licenses:
         await recalculate_portal(ledger, portal_id)
-    else:
+    elif not importing:
         await forget_deleted_portal(ledger, portal_id)
     remains = (
         f"{len(licenses)} licenses and {len(products)} products stay, and cannot be "
         "synchronized; delete them by hand, or create the portal again under the same name."
         if licenses
+        else "An import is under way; what it brings stays, and cannot be synchronized."
+        if importing
         else "Nothing had been imported."
     )
     vault = (
@@ -355,8 +352,21 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
         portal_name=portal.name,
     )
     await ledger.runs.create(run)
-    await ledger.portals.record_test(portal_id, ConnectionTest("queued", run_id=run.run_id))
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    try:
+        return await _test(ledger, portal, recorder)
+    except BaseException as error:
+        known = error if isinstance(error, LedgerError) else _interrupted()
+        # what it ended by is told, even if storage takes no more
+        with suppress(LedgerError):
+            await recorder.fail(known)
+            await ledger.portals.record_test(portal, _failed_test(known, recorder.run))
+        raise
+
+
+async def _test(ledger: Ledger, portal: Portal, recorder: RunRecorder) -> ConnectionTest:
+    run_id = recorder.run.run_id
+    await ledger.portals.record_test(portal, ConnectionTest("queued", run_id=run_id))
     await recorder.start()
     test = await _tested(
         ledger,
@@ -366,8 +376,8 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
         lambda: ledger.credentials.read(portal.credential),
         _tasks(portal),
     )
-    test = msgspec.structs.replace(test, run_id=run.run_id)
-    await ledger.portals.record_test(portal_id, test)
+    test = msgspec.structs.replace(test, run_id=run_id)
+    await ledger.portals.record_test(portal, test)
     for step in test.steps:
         level = {"failed": "error", "warning": "warning"}.get(step.state, "info")
         recorder.log(level, f"{step.name}: {step.message}")  # type: ignore[arg-type]
@@ -379,6 +389,18 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
     )
     await recorder.finish("Failed" if failed else "Succeeded", error)
     return test
+
+
+def _interrupted() -> LedgerError:
+    return LedgerError(
+        "The test ended unexpectedly.",
+        remedy="Test again; if it persists, look up the run in Application Insights.",
+    )
+
+
+def _failed_test(error: LedgerError, run: Run) -> ConnectionTest:
+    step = TestStep("test", "failed", error.message, code=error.code, remedy=error.remedy)
+    return ConnectionTest("failed", run.finished_at, (step,), run.run_id)
 
 
 async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:

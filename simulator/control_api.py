@@ -58,6 +58,7 @@ class ControlApi:
             "reset-counters": lambda _: self.counters.clear(),
             "truth": self._truth,
             "vault": self._set_vault,
+            "delete-secret": lambda b: self._vault.soft_delete(b["name"]),
             "secrets": lambda _: {
                 name: {
                     "deleted": secret.deleted_at is not None,

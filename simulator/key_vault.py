@@ -104,6 +104,10 @@ class KeyVault:
                 return json_response(self._deleted_bundle(request, secret))
         return _not_found(name)
 
+    def soft_delete(self, name: str) -> None:
+        """Deletes a secret as somebody else with rights on the vault may."""
+        self.secrets[name.lower()].deleted_at = int(time.time())
+
     def _present(self) -> list[Secret]:
         return [secret for secret in self.secrets.values() if secret.deleted_at is None]
 

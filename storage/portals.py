@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from azure.data.tables import UpdateMode
 
 from errors import Conflict, NotFound, PreconditionFailed, StorageUnavailable
 from identifiers import PortalId
-from portals.model import ConnectionTest, DeletedPortal, Portal
+from portals.model import ConnectionTest, DeletedPortal, Portal, folded_name, same_connection
 from storage.errors import stale
 from storage.rows import TEXT_CHARACTERS, record_of, row_of
 from storage.tables import Page, Row, encode_key
@@ -39,7 +38,7 @@ _CHANGE_TRIES = 5
 def name_guard(name: str) -> str:
     """The row key that only one portal of that name, in any case, can hold."""
     # one character of a name may stand for eighteen
-    key = encode_key(unicodedata.normalize("NFKC", name).casefold())
+    key = encode_key(folded_name(name))
     if len(key.encode("utf-16-le")) > _GUARD_BYTES:
         key = hashlib.blake2b(key.encode(), digest_size=32).hexdigest()
     return "name:" + key
@@ -49,7 +48,7 @@ class PortalStore:
     """Portals in one partition, so that row, name guard and tombstone change together.
 
     A portal's `etag` counts its changes by an admin; recording a test does
-    not change it.
+    not change it. A change of the connection makes the portal untested.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -150,13 +149,20 @@ class PortalStore:
         stored = await self._row(portal.portal_id)
         if str(stored["Revision"]) != etag:
             raise stale("the portal")
-        changed = msgspec.structs.replace(portal, etag=str(stored["Revision"] + 1))
+        before = _portal(stored)
+        # a test says nothing of another connection
+        tested = before.last_test if same_connection(before, portal) else ConnectionTest()
+        changed = msgspec.structs.replace(
+            portal, etag=str(stored["Revision"] + 1), last_test=tested
+        )
         kept = {name: stored[name] for name in _TEST_COLUMNS if name in stored}
+        if tested == ConnectionTest():
+            kept = {}
         condition = {"mode": UpdateMode.REPLACE, **_unchanged(stored)}
         operations: list[Any] = [("update", _row(changed, kept), condition)]
-        before, after = name_guard(stored["Name"]), name_guard(portal.name)
-        if before != after:
-            operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": before}))
+        old_guard = name_guard(before.name)
+        if old_guard != name_guard(portal.name):
+            operations.append(("delete", {"PartitionKey": PARTITION, "RowKey": old_guard}))
             operations.append(("create", _guard(portal)))
         try:
             await self._write(table, operations, changed)
@@ -164,20 +170,30 @@ class PortalStore:
             raise _name_taken(portal.name) from error
         except (PreconditionFailed, NotFound):
             return None
-        return msgspec.structs.replace(changed, last_test=_portal(stored).last_test)
+        return changed
 
-    async def record_test(self, portal_id: PortalId, test: ConnectionTest) -> None:
-        """Keeps the outcome of a connection test. Raises NotFound."""
-        await self._row(portal_id)
+    async def record_test(self, portal: Portal, test: ConnectionTest) -> None:
+        """Keeps the outcome of a test of `portal`, unless its connection is another by now.
+
+        Raises NotFound.
+        """
         table = await self._tables.table(TABLE)
         text = _test_text(test)
         columns = {
             name: text[index * TEXT_CHARACTERS : (index + 1) * TEXT_CHARACTERS]
             for index, name in enumerate(_TEST_COLUMNS)
         }
-        row = {"PartitionKey": PARTITION, "RowKey": portal_id, **columns}
-        operation = ("update", row, {"mode": UpdateMode.MERGE})
-        await self._tables.transact(table, [operation], thing="the portal")
+        row = {"PartitionKey": PARTITION, "RowKey": portal.portal_id, **columns}
+        for _ in range(_CHANGE_TRIES):
+            stored = await self._row(portal.portal_id)
+            if not same_connection(_portal(stored), portal):
+                return None
+            operation = ("update", row, {"mode": UpdateMode.MERGE, **_unchanged(stored)})
+            try:
+                return await self._tables.transact(table, [operation], thing="the portal")
+            except (PreconditionFailed, NotFound):
+                continue
+        raise stale("the portal")
 
     async def delete(
         self, portal_id: PortalId, *, etag: str | None, deleted_at: datetime

@@ -25,6 +25,7 @@ class FlakyStorage:
         self._original = connection_string
         self._text = b""
         self._left = 0
+        self._then_silent = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.silent = False
         self.lost = 0
@@ -50,15 +51,22 @@ class FlakyStorage:
         port = self._server.sockets[0].getsockname()[1]
         return _TABLE_ENDPOINT.sub(f"TableEndpoint=http://127.0.0.1:{port}/", self._original)
 
-    def lose(self, number: int, *, containing: str) -> None:
+    def lose(self, number: int, *, containing: str, then_silent: bool = False) -> None:
         """Loses the answers to the next `number` requests that contain the text."""
         self._text, self._left = containing.encode(), number
+        self._then_silent = then_silent
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        try:
+            await self._relayed(reader, writer)
+        finally:
+            writer.close()
+
+    async def _relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
         doomed = asyncio.Event()
 
@@ -72,6 +80,8 @@ class FlakyStorage:
                     doomed.set()
                 upstream_writer.write(part)
                 await upstream_writer.drain()
+                if doomed.is_set() and self._left == 0:
+                    self.silent = self._then_silent
 
         async def back() -> None:
             while (part := await upstream_reader.read(65536)) and not doomed.is_set():
@@ -82,8 +92,7 @@ class FlakyStorage:
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            upstream_writer.close()
             for direction in directions:
                 direction.cancel()
             await asyncio.gather(*directions, return_exceptions=True)
-            writer.close()
-            upstream_writer.close()

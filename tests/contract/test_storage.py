@@ -107,7 +107,7 @@ async def test_a_test_is_kept_across_changes_and_is_no_change_itself(tables: Tab
     test = ConnectionTest(
         "failed", NOW, tuple(TestStep(f"step {n}", "failed", "é" * 900) for n in range(12))
     )
-    await store.record_test(portal.portal_id, test)
+    await store.record_test(portal, test)
     updated = await store.update(portal, etag="1")
     assert updated.last_test == test
     assert (await store.get(portal.portal_id)).last_test == test

@@ -110,14 +110,12 @@ async def test_recording_a_test_meanwhile_fails_no_change(tables: Tables):
     for _ in range(ROUNDS):
         portal = await store.create(make_portal())
         changed = msgspec.structs.replace(portal, description="new")
-        await asyncio.gather(
-            store.update(changed, etag="1"), store.record_test(portal.portal_id, test)
-        )
+        await asyncio.gather(store.update(changed, etag="1"), store.record_test(portal, test))
         stored = await store.get(portal.portal_id)
         assert (stored.description, stored.last_test) == ("new", test)
         await asyncio.gather(
             store.delete(portal.portal_id, etag="2", deleted_at=NOW),
-            outcomes(store.record_test(portal.portal_id, test)),
+            outcomes(store.record_test(portal, test)),
         )
         with pytest.raises(NotFound):
             await store.get(portal.portal_id)
@@ -148,15 +146,15 @@ async def test_a_test_with_much_text_leaves_the_portal_readable(tables: Tables):
         NOW,
         (TestStep("sign_in", "failed", "y" * 70_000, microsoft_message="z" * 70_000),),
     )
-    await store.record_test(portal.portal_id, long)
+    await store.record_test(portal, long)
     stored = await store.get(portal.portal_id)
     assert stored.last_test.state == "failed"
     assert stored.last_test.steps[0].message.startswith("yyy")
     foxes = ConnectionTest("failed", NOW, (TestStep("sign_in", "failed", "🦊" * 40_000),))
-    await store.record_test(portal.portal_id, foxes)
+    await store.record_test(portal, foxes)
     assert [p.last_test for p in await store.list()] == [foxes]
     short = ConnectionTest("passed", NOW)
-    await store.record_test(portal.portal_id, short)
+    await store.record_test(portal, short)
     assert (await store.get(portal.portal_id)).last_test == short
 
 
@@ -167,7 +165,7 @@ async def test_what_is_not_there_is_not_found(tables: Tables):
         store.get(portal.portal_id),
         store.update(portal, etag="1"),
         store.delete(portal.portal_id, etag=None, deleted_at=NOW),
-        store.record_test(portal.portal_id, ConnectionTest("passed", NOW)),
+        store.record_test(portal, ConnectionTest("passed", NOW)),
         store.get(PortalId("x' or PartitionKey ne '")),
     ):
         with pytest.raises(NotFound):

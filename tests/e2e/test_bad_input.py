@@ -57,6 +57,7 @@ BAD_PORTALS: list[tuple[dict[str, Any], str]] = [
     ({"credential": {"kind": "password"}}, "credential"),
     ({"credential": "secret"}, "credential"),
     (secret(value=""), "credential.value"),
+    (secret(expiresAt="9999-12-31T23:59:59-05:00"), "credential.expiresAt"),
     (secret(value=f" {SECRET}"), "credential.value"),
     (secret(value=f"{SECRET}\n"), "credential.value"),
     (secret(value=str(uuid.uuid4())), "credential.value"),

@@ -124,3 +124,104 @@ def test_secrets_stand_nowhere_but_in_key_vault(admin: Admin, cloud: Control, st
     texts += [path.read_text(errors="replace") for path in stack.run_dir.rglob("*.log")]
     assert all(SECRET not in text for text in texts)
     assert all("BEGIN PRIVATE KEY" not in text for text in texts)
+
+
+def new_secret(value: str) -> dict[str, str]:
+    """A client secret as a credential."""
+    return {"kind": "clientSecret", "value": value}
+
+
+def secret_names(cloud: Control, portal_id: str) -> list[str]:
+    """The names of the portal's secrets that are not deleted."""
+    found = cloud.call("secrets")
+    return [name for name, s in found.items() if portal_id in name and not s["deleted"]]
+
+
+def test_a_credential_is_renewed_though_somebody_deleted_the_old_one(admin: Admin, cloud: Control):
+    portal = connected(admin, cloud)
+    path = f"/portals/{portal['portalId']}"
+    (lost,) = secret_names(cloud, portal["portalId"])
+    cloud.call("delete-secret", name=lost)
+    assert admin.call("POST", f"{path}/test", status=200)["state"] == "failed"
+    admin.call("PATCH", path, {"credential": new_secret(SECRET)}, status=200)
+    assert admin.call("POST", f"{path}/test", status=200)["state"] == "passed"
+    (fresh,) = secret_names(cloud, portal["portalId"])
+    assert fresh != lost
+
+
+def test_a_saved_change_stands_though_the_old_credential_cannot_be_disabled(
+    admin: Admin, cloud: Control
+):
+    portal = connected(admin, cloud)
+    admin.import_portal(portal["portalId"])
+    cloud.fault("status", status=403, match="^/secrets/", method="PATCH")
+    name = f"{portal['name']} renamed"
+    change = {"credential": new_secret(SECRET), "name": name}
+    changed = admin.call("PATCH", f"/portals/{portal['portalId']}", change, status=200)
+    assert changed["name"] == name
+    products = admin.all(f"/products?portalId={portal['portalId']}")
+    assert products
+    assert all(product["name"].startswith(name) for product in products)
+
+
+def test_a_name_that_is_taken_is_told_though_the_vault_takes_nothing_back(
+    admin: Admin, cloud: Control
+):
+    portal = connected(admin, cloud)
+    cloud.fault("status", status=403, match="^/secrets/", method="DELETE")
+    body = portal_body(*new_tenant(cloud), name=portal["name"].upper())
+    assert admin.call("POST", "/portals", body, status=409)["code"] == "name_taken"
+    other = connected(admin, cloud)
+    cloud.fault("status", status=403, match="^/secrets/", method="PATCH")
+    change = {"credential": new_secret(SECRET), "name": portal["name"]}
+    problem = admin.call("PATCH", f"/portals/{other['portalId']}", change, status=409)
+    assert problem["code"] == "name_taken"
+
+
+def test_a_changed_connection_is_untested(admin: Admin, cloud: Control):
+    portal = connected(admin, cloud)
+    path = f"/portals/{portal['portalId']}"
+    tenant_id, client_id = new_tenant(cloud)
+    for change in (
+        {"credential": new_secret(SECRET)},
+        {"tenantId": tenant_id, "clientId": client_id},
+    ):
+        assert admin.call("POST", f"{path}/test", status=200)["state"] == "passed"
+        described = admin.call("PATCH", path, {"description": "kept"}, status=200)
+        assert described["lastTest"]["state"] == "passed"
+        changed = admin.call("PATCH", path, change, status=200)
+        assert changed["lastTest"]["state"] == "never"
+        assert admin.get(path)["lastTest"]["state"] == "never"
+
+
+def test_a_portal_deleted_during_its_first_import_is_remembered_with_what_it_brought(
+    admin: Admin, cloud: Control
+):
+    portal = connected(admin, cloud, users=10)
+    path = f"/portals/{portal['portalId']}"
+    cloud.fault("latency", seconds=1.5, match="subscribedSkus", tenant=portal["tenantId"], times=1)
+    run_id = admin.call("POST", f"{path}/import", status=202)["runId"]
+    while admin.get(f"/runs/{run_id}")["state"] == "Queued":
+        pass
+    deleted = admin.call("DELETE", path, status=200)
+    assert "under way" in deleted["message"]
+    assert admin.wait_for(run_id)["state"] == "Succeeded"
+    admin.recalculate(portal["portalId"])
+    positions = admin.positions(portal["portalId"])
+    assert positions
+    assert {row["reason"] for row in positions.values()} == {"portal_deleted"}
+    for license_ in admin.all(f"/licenses?portalId={portal['portalId']}"):
+        admin.call("DELETE", f"/licenses/{portal['portalId']}/{license_['skuId']}", status=204)
+    body = {"portalIds": [portal["portalId"]]}
+    admin.call("POST", "/compliance/recalculate", body, status=404)
+
+
+def test_names_that_read_alike_take_a_deleted_portal_over(admin: Admin, cloud: Control):
+    tenant_id, client_id = new_tenant(cloud)
+    tail = tenant_id[:8]
+    body = portal_body(tenant_id, client_id, name=f"Ｃontoso ２ {tail}")
+    portal = admin.call("POST", "/portals", body, status=201)
+    admin.import_portal(portal["portalId"])
+    admin.call("DELETE", f"/portals/{portal['portalId']}", status=200)
+    again = admin.call("POST", "/portals", {**body, "name": f"contoso 2 {tail}"}, status=201)
+    assert again["portalId"] == portal["portalId"]

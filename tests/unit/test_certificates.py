@@ -57,8 +57,10 @@ def refused(entered) -> InvalidInput:
     return caught.value
 
 
-def self_signed(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
-    """A certificate of that key."""
+def self_signed(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *, begins: timedelta = timedelta(days=-1)
+) -> x509.Certificate:
+    """A certificate of that key, valid from `begins` after now on."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ledger365 test")])
     return (
         x509.CertificateBuilder()
@@ -66,8 +68,8 @@ def self_signed(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Cer
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=1))
+        .not_valid_before(NOW + begins)
+        .not_valid_after(NOW + timedelta(days=2))
         .sign(key, hashes.SHA256())
     )
 
@@ -339,3 +341,13 @@ def test_errors_do_not_show_what_was_entered(entered):
         assert key.splitlines()[1] not in text
     for hidden in ("very-secret", "secret!", "BEGIN PRIVATE"):
         assert hidden not in text
+
+
+def test_a_certificate_that_is_not_valid_yet_is_refused_but_for_a_clock_that_is_off():
+    for begins in (timedelta(minutes=10), timedelta(days=1)):
+        later = self_signed(RSA_KEY, begins=begins).public_bytes(Encoding.PEM).decode()
+        problem = refused(pem(later, as_pem(RSA_KEY)))
+        assert problem.field == "credential.certificate"
+        assert "not valid before 20" in problem.message
+    soon = self_signed(RSA_KEY, begins=timedelta(minutes=4)).public_bytes(Encoding.PEM).decode()
+    assert read_credential(pem(soon, as_pem(RSA_KEY)), now=NOW)
