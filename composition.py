@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from errors import InvalidInput, Misconfigured
 from settings import Settings, read_settings
+from telemetry.logs import quiet_sdks
 
 if TYPE_CHECKING:
     from catalogue.download import Download
@@ -83,6 +84,10 @@ async def ledger() -> Ledger:
             settings = read_settings(os.environ)
         except InvalidInput as error:
             raise Misconfigured(error.message, remedy=error.remedy) from error
+        if settings.application_insights:
+            from telemetry.export import start_export
+
+            start_export(settings.application_insights)
         built = build(settings)
         _ledgers[loop] = built
     return built
@@ -109,6 +114,7 @@ def build(settings: Settings) -> Ledger:
     from storage.sync_state import SyncStateStore
     from storage.usage import UsageStore
 
+    quiet_sdks()
     identity = functools.cache(DefaultAzureCredential)
 
     async def close_identity() -> None:

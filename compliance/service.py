@@ -16,6 +16,7 @@ from errors import Conflict, NotFound
 from identifiers import PortalId, SkuId
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
+from telemetry.signals import count, gauge, span
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,16 +99,26 @@ async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
         return
     importing = await ledger.sync_state.current_lease(message.portal_id, ledger.clock())
     if importing is not None and message.attempt < MAX_WAITS:
+        count("ledger.lease_waits", portal_id=message.portal_id)
         waiting = msgspec.structs.replace(message, attempt=message.attempt + 1)
         await ledger.queue.send(QUEUE, msgspec.json.encode(waiting), delay_seconds=WAIT_SECONDS)
         return
-    recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    with span("recalculation", portal_id=message.portal_id, run_id=message.run_id) as told:
+        recorder = RunRecorder(ledger.runs, run, ledger.clock)
+        await _recalculate(ledger, message, recorder)
+        told.note("state", recorder.run.state)
+
+
+async def _recalculate(
+    ledger: Ledger, message: RecalculationMessage, recorder: RunRecorder
+) -> None:
     await recorder.start()
     try:
         positions = await recalculate_portal(ledger, message.portal_id)
     except NotFound as unknown:
         await recorder.fail(unknown)
         return
+    gauge("ledger.under_licensed", sum(p.status == "under_licensed" for p in positions))
     recorder.set_count("licenses", len(positions))
     for status, number in Counter(p.status for p in positions).items():
         recorder.set_count(status, number)

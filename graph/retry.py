@@ -17,6 +17,8 @@ import httpx
 import msgspec
 from kiota_http.middleware import BaseMiddleware
 
+from telemetry.signals import count, span
+
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
 REPEATABLE = frozenset({"GET", "HEAD"})
 # Waiting longer than this blocks a worker; the next scheduled run does better.
@@ -88,9 +90,7 @@ class RetryMiddleware(BaseMiddleware):
             last = attempt == self._max_retries
             self._counts.requests += 1
             try:
-                response = await super().send(request, transport)
-                # a connection that breaks in the middle of a body is retried too
-                await response.aread()
+                response = await self._once(request, transport, attempt)
             except httpx.TransportError:
                 if last or not repeatable:
                     raise
@@ -112,6 +112,19 @@ class RetryMiddleware(BaseMiddleware):
             await self._sleep(delay)
         raise AssertionError("the loop returns or raises at its last attempt")
 
+    async def _once(
+        self, request: httpx.Request, transport: httpx.AsyncBaseTransport, attempt: int
+    ) -> httpx.Response:
+        count("ledger.graph_requests")
+        with span("graph.request", resource=_resource(request.url), attempt=attempt + 1) as told:
+            response = await super().send(request, transport)
+            # a connection that breaks in the middle of a body is retried too
+            await response.aread()
+            told.note("status", response.status_code)
+        if response.status_code == 429:
+            count("ledger.graph_throttled")
+        return response
+
     async def _slow_down(self, response: httpx.Response) -> None:
         """Waits a little when the tenant says that its limit is near."""
         try:
@@ -120,3 +133,9 @@ class RetryMiddleware(BaseMiddleware):
             return
         if used >= _NEAR_LIMIT:
             await self._sleep(min(5.0, _NEAR_LIMIT_DELAY_SECONDS * used))
+
+
+def _resource(url: httpx.URL) -> str:
+    """The collection that an address asks for, e.g. `users`; what follows may name a person."""
+    parts = url.path.replace("$", "").split("/")
+    return parts[2] if len(parts) > 2 and parts[2].isalpha() else "other"

@@ -21,6 +21,7 @@ from imports.messages import QUEUE, ImportMessage
 from imports.model import ImportSummary
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
+from telemetry.signals import count, span
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -141,18 +142,21 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
-        async with held_lease(
-            ledger.sync_state,
-            message.portal_id,
-            # one owner per delivery: a worker runs several messages side by side
-            owner=f"{worker}-{uuid.uuid4()}",
-            run_id=message.run_id,
-            clock=ledger.clock,
-            seconds=ledger.settings.lease_seconds,
-        ):
-            await recorder.start()
-            await _import(ledger, message, recorder)
+        with span("import", portal_id=message.portal_id, run_id=message.run_id) as told:
+            async with held_lease(
+                ledger.sync_state,
+                message.portal_id,
+                # one owner per delivery: a worker runs several messages side by side
+                owner=f"{worker}-{uuid.uuid4()}",
+                run_id=message.run_id,
+                clock=ledger.clock,
+                seconds=ledger.settings.lease_seconds,
+            ):
+                await recorder.start()
+                await _import(ledger, message, recorder)
+            told.note("state", recorder.run.state)
     except LeaseLost:
+        count("ledger.lease_waits", portal_id=message.portal_id)
         await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)
         return
     except OutOfTime:
@@ -256,6 +260,7 @@ async def _follow(
         return None
     recorder.log("info", f"{len(changes.users)} users changed since the last import.")
     recorder.set_count("contacts", previous.contact_count)
+    count("ledger.users_imported", len(changes.users))
     licenses = await apply_directory(ledger, portal, directory, False, recorder)
     units = directory.deleted_user_units
     await _remember(
@@ -300,6 +305,7 @@ async def _read_in_full(
         clean=clean,
     )
     recorder.set_count("contacts", result.contact_count)
+    count("ledger.users_imported", result.contact_count)
     licenses = await apply_directory(ledger, portal, directory, clean, recorder)
     rooms, excluded = directory.rooms, tuple(sorted(portal.exclusions))
     await _remember(

@@ -10,6 +10,7 @@ import msgspec
 
 from errors import GraphError, LedgerError
 from monitor.run import MAX_LOG_LINES, LogLine, Run, RunError, State
+from telemetry.signals import count
 
 if TYPE_CHECKING:
     from storage.runs import RunStore
@@ -78,4 +79,10 @@ class RunRecorder:
     async def fail(self, error: LedgerError) -> None:
         """Ends the run as failed, telling why."""
         self.log("error", error.message)
+        count(
+            "ledger.runs_failed",
+            portal_id=self.run.portal_id or "",
+            task=self.run.task,
+            code=error.code,
+        )
         await self.finish("Failed", run_error(error))

@@ -11,6 +11,7 @@ from errors import NotReady
 from identifiers import PortalId, RunId
 from monitor import health, service
 from monitor.contract import CheckView, ReadinessView, RunDetails, RunsQuery, RunView
+from monitor.measure import measure
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 
@@ -96,3 +97,12 @@ async def review_poison_queues(timer: func.TimerRequest) -> None:
     ended = await service.review_poison_queues(await composition.ledger())
     if ended:
         logger.error("%d runs ended in a poison queue", ended)
+
+
+@api.blueprint.function_name(name="MeasureLedger")
+@api.blueprint.timer_trigger(
+    arg_name="timer", schedule="0 */15 * * * *", run_on_startup=False, use_monitor=True
+)
+async def measure_ledger(timer: func.TimerRequest) -> None:
+    """States the metrics that no single run knows."""
+    await measure(await composition.ledger())

@@ -17,6 +17,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from concurrency import run_all
 from errors import InvalidInput
 from storage.errors import table_missing, translated
+from telemetry.signals import span
 
 Row = dict[str, Any]
 Operation = tuple[str, Row]
@@ -194,7 +195,10 @@ class Tables:
         """
         repeatable = all(_unconditional(operation) for operation in operations)
         options = {"retry_on_methods": _REPEATABLE} if repeatable else {}
-        with self._calling(table, thing):
+        with (
+            self._calling(table, thing),
+            span("table.batch", table=table.table_name, rows=len(operations)),
+        ):
             try:
                 await table.submit_transaction(operations, **options)
             except TableTransactionError as error:

@@ -1,0 +1,143 @@
+"""Spans and metrics by name; what they carry is listed here, and is no secret and no person.
+
+OpenTelemetry's API is imported on first use, which keeps it out of the cold
+start; without an exporter its calls do nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+from errors import LedgerError
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import Counter, Meter, _Gauge
+    from opentelemetry.trace import Tracer
+
+SCOPE = "ledger365"
+SpanName = Literal["import", "recalculation", "graph.request", "table.batch"]
+CounterName = Literal[
+    "ledger.users_imported",
+    "ledger.graph_requests",
+    "ledger.graph_throttled",
+    "ledger.lease_waits",
+    "ledger.runs_failed",
+]
+GaugeName = Literal[
+    "ledger.under_licensed",
+    "ledger.secrets_expiring",
+    "ledger.poison_messages",
+    "ledger.recalculation_age_minutes",
+]
+Attribute = Literal[
+    "attempt", "code", "portal_id", "queue", "resource", "rows", "run_id", "state", "status",
+    "table", "task",
+]  # fmt: skip
+Value = str | int
+
+_DESCRIPTIONS: dict[CounterName | GaugeName, tuple[str, str]] = {
+    "ledger.users_imported": ("{user}", "Users that imports read: all, or the changed."),
+    "ledger.graph_requests": ("{request}", "Calls to Graph, repeated ones included."),
+    "ledger.graph_throttled": ("{request}", "Calls that Graph answered with 429."),
+    "ledger.lease_waits": ("{wait}", "Work put off because a portal was being imported."),
+    "ledger.runs_failed": ("{run}", "Runs that ended as failed."),
+    "ledger.under_licensed": ("{license}", "Under-licensed licenses of a portal."),
+    "ledger.secrets_expiring": ("{credential}", "Credentials of portals that expire soon."),
+    "ledger.poison_messages": ("{message}", "Messages that were given up, by queue."),
+    "ledger.recalculation_age_minutes": ("min", "Age of the oldest compliance position."),
+}
+# Metrics of a run would each be a series of their own; the portal is what one asks for.
+_NOT_ON_METRICS = frozenset({"run_id"})
+
+_work: ContextVar[Mapping[str, Value]] = ContextVar("ledger365_work")
+_parent: ContextVar[Context | None] = ContextVar("ledger365_parent", default=None)
+
+
+class Span:
+    """A span under way; `note` adds what is known later."""
+
+    def __init__(self, span: Any) -> None:
+        self._span = span
+
+    def note(self, name: Attribute, value: Value) -> None:
+        """Adds an attribute."""
+        self._span.set_attribute(name, value)
+
+
+def work() -> Mapping[str, Value]:
+    """The portal and run that are being worked on here, by the names of their attributes."""
+    return _work.get({})
+
+
+@contextmanager
+def span(name: SpanName, **attributes: Value) -> Iterator[Span]:
+    """A span around the body. `portal_id` and `run_id` pass on to the spans and metrics inside.
+
+    An error leaves its code or class on the span, never its text.
+    """
+    from opentelemetry import trace
+
+    inherited = {k: v for k, v in attributes.items() if k in ("portal_id", "run_id")}
+    known = {**work(), **inherited}
+    started = _tracer().start_span(
+        name, context=_parent.get(), attributes={**known, **attributes}, record_exception=False
+    )
+    in_it = _work.set(known)
+    under = _parent.set(trace.set_span_in_context(started))
+    try:
+        yield Span(started)
+    except BaseException as error:
+        code = error.code if isinstance(error, LedgerError) else type(error).__name__
+        started.set_attribute("code", code)
+        started.set_status(trace.StatusCode.ERROR)
+        raise
+    finally:
+        _parent.reset(under)
+        _work.reset(in_it)
+        started.end()
+
+
+def count(name: CounterName, number: int = 1, **attributes: Value) -> None:
+    """Adds to a counter, for the portal that is being worked on."""
+    if number:
+        _counter(name).add(number, _of_metric(attributes))
+
+
+def gauge(name: GaugeName, value: float, **attributes: Value) -> None:
+    """States how much there is of something now."""
+    _gauge(name).set(value, _of_metric(attributes))
+
+
+def _of_metric(attributes: Mapping[str, Value]) -> dict[str, Value]:
+    return {k: v for k, v in {**work(), **attributes}.items() if k not in _NOT_ON_METRICS}
+
+
+@functools.cache
+def _tracer() -> Tracer:
+    from opentelemetry import trace
+
+    return trace.get_tracer(SCOPE)
+
+
+@functools.cache
+def _meter() -> Meter:
+    from opentelemetry import metrics
+
+    return metrics.get_meter(SCOPE)
+
+
+@functools.cache
+def _counter(name: CounterName) -> Counter:
+    unit, description = _DESCRIPTIONS[name]
+    return _meter().create_counter(name, unit=unit, description=description)
+
+
+@functools.cache
+def _gauge(name: GaugeName) -> _Gauge:
+    unit, description = _DESCRIPTIONS[name]
+    return _meter().create_gauge(name, unit=unit, description=description)
