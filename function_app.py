@@ -4,6 +4,7 @@ import azure.functions as func
 
 import catalogue.triggers
 import compliance.triggers
+import console.triggers
 import exports.triggers
 import imports.triggers
 import ledger.triggers
@@ -25,3 +26,4 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for area in AREAS:
     app.register_functions(area.blueprint)
 app.register_functions(openapi_blueprint(AREAS))
+app.register_functions(console.triggers.blueprint)

@@ -205,6 +205,7 @@ def _invite(console: Console, stack: Stack) -> None:
     console.print()
     console.rule("[bold]The API keeps serving; Ctrl-C ends everything", align="left")
     console.print(f"  URL  {stack.api_url}\n  Key  {stack.function_key}\n", highlight=False)
+    console.print(f"  The console, in a browser: {stack.api_url}/console\n", highlight=False)
     for path in ("portals", "compliance?status=under_licensed", "runs?state=Failed"):
         console.print(f"  curl -s {key} '{stack.api_url}/{path}'", highlight=False, soft_wrap=True)
 

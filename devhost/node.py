@@ -1,4 +1,4 @@
-"""Node for Azurite: the system's, else PyPI's; and Azurite itself, as package-lock.json pins it."""
+"""Node: the system's, else PyPI's; and its packages as package-lock.json pins them."""
 
 from __future__ import annotations
 

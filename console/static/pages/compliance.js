@@ -1,0 +1,106 @@
+// Compliance: every position with status, reason and remedy; Recalculate with live progress.
+
+import { call, page } from "../api.js";
+import { utilization } from "../charts.js";
+import { badge, busy, choices, command, commandBar, filterBar, filterSelect, heading, reload } from "../controls.js";
+import { notify, notifyError } from "../dialog.js";
+import { h, replace } from "../dom.js";
+import { number, words } from "../format.js";
+import { portalChoices } from "../names.js";
+import { address } from "../router.js";
+import { showProgress } from "../runs.js";
+import { empty, fillLater } from "../states.js";
+import { serverTable, table } from "../table.js";
+
+const STATUSES = ["under_licensed", "suspended", "cannot_be_synchronized", "expiring", "over_licensed", "compliant", "not_calculable"];
+const AT_HAND = 1000;
+const A_PAGE = 100;
+
+/** Shows the page; portal and status are filters. */
+export function show(main, { query, signal }) {
+  const live = h("div", { class: "live", "aria-live": "polite" });
+  const filters = h("div");
+  const list = h("div");
+  replace(
+    main,
+    heading("Compliance", [], "A recalculation imports afresh first; it also runs by itself on its schedule."),
+    commandBar(
+      command("play", "Recalculate", (event) => recalculate(event.currentTarget, live, query.get("portal"), signal, refill)),
+      command("refresh", "Refresh", () => reload()),
+    ),
+    live,
+    filters,
+    list,
+  );
+  fillLater(filters, signal, async () =>
+    filterBar(
+      filterSelect("Status", "status", choices(STATUSES), query.get("status")),
+      filterSelect("Portal", "portal", await portalChoices(signal), query.get("portal")),
+    ),
+  );
+  function refill() {
+    fillLater(list, signal, () => positionsView(query, signal), "Loading positions");
+  }
+  refill();
+}
+
+async function recalculate(button, live, portalId, signal, refill) {
+  await busy(
+    button,
+    async () => {
+      const body = portalId ? { portalIds: [portalId] } : {};
+      const { data } = await call("POST", "/compliance/recalculate", { body, signal });
+      const run = await showProgress(live, data.runId, signal);
+      const tone = run.state === "Failed" ? "error" : "success";
+      notify(tone, `The recalculation has ended: ${words(run.state).toLowerCase()}.`);
+      refill();
+    },
+    notifyError,
+  );
+}
+
+async function positionsView(query, signal) {
+  const filters = { portalId: query.get("portal"), status: query.get("status") };
+  let positions = await page("/compliance", { ...filters, top: AT_HAND }, { signal });
+  const label = "Positions";
+  if (positions.continuation || query.has("at")) {
+    // too many to have at hand: the server pages
+    positions = await page("/compliance", { ...filters, top: A_PAGE, continuation: query.get("at") }, { signal });
+    return serverTable({ label, columns: COLUMNS, ...positions, note: "Choose a portal or a status to sort." });
+  }
+  if (!positions.rows.length) {
+    return empty("No positions", filters.status || filters.portalId ? "No license is in this state." : "Recalculate to see where each license stands.");
+  }
+  return table({ label, columns: COLUMNS, rows: positions.rows, sort: "status" });
+}
+
+const units = (field) => ({ numeric: true, value: (row) => row[field], cell: (row) => number(row[field]) });
+
+const COLUMNS = [
+  {
+    key: "title",
+    title: "License",
+    wide: true,
+    value: (row) => row.title,
+    cell: (row) => [
+      h("a", { href: address(["licenses", row.portalId, row.skuId]) }, row.title),
+      h("span", { class: "quiet small block" }, row.portalName),
+    ],
+  },
+  {
+    key: "status",
+    title: "Status",
+    value: (row) => STATUSES.indexOf(row.status),
+    cell: (row) => [badge(row.status), row.reason && h("span", { class: "small block" }, words(row.reason))],
+  },
+  { key: "entitled", title: "Entitled", ...units("entitled") },
+  { key: "consumed", title: "Consumed", ...units("consumed") },
+  { key: "available", title: "Available", ...units("available") },
+  {
+    key: "utilization",
+    title: "Utilization",
+    value: (row) => (row.entitled ? row.consumed / row.entitled : null),
+    cell: (row) => utilization(row.consumed, row.entitled, row.title),
+  },
+  { key: "remedy", title: "What helps", wide: true, cell: (row) => row.remedy },
+];

@@ -1,0 +1,191 @@
+// One portal: its essentials and commands, and three tabs to change it.
+
+import { call, get } from "../api.js";
+import { badge, busy, command, commandBar, essentials, field, reload, tabs } from "../controls.js";
+import { credentialForm } from "../credential_form.js";
+import { ask, notify, notifyError } from "../dialog.js";
+import { h, replace } from "../dom.js";
+import { exclusionPicker } from "../exclusion_picker.js";
+import { count, day, moment, number, relative, words } from "../format.js";
+import { address, go } from "../router.js";
+import { showProgress } from "../runs.js";
+import { fillLater, loading, message } from "../states.js";
+import { editor } from "../editor.js";
+import { testSteps } from "../test_steps.js";
+
+const TABS = { general: generalTab, connection: connectionTab, exclusions: exclusionsTab };
+
+/** Shows a portal with one of its tabs. */
+export function showPortal(place, { portalId, tab, signal }) {
+  fillLater(place, signal, async () => {
+    const { data: portal, etag } = await call("GET", `/portals/${portalId}`, { signal });
+    return portalView({ ...portal, etag }, tab in TABS ? tab : "general", signal);
+  }, "Loading the portal");
+}
+
+function portalView(portal, tab, signal) {
+  const live = h("div", { class: "live", "aria-live": "polite" });
+  const at = (key) => ["portals", portal.portalId, key];
+  const content = h("div", { class: "tab-content" });
+  TABS[tab](content, portal, signal);
+  return [
+    h("a", { class: "back", href: address(["portals"]) }, "All portals"),
+    h("h2", { class: "details-title" }, portal.name),
+    portalCommands(portal, live, signal),
+    live,
+    h("div", {}, portalEssentials(portal)),
+    tabs("Settings", [["general", "General", at("general")], ["connection", "Connection", at("connection")], ["exclusions", "Exclusions", at("exclusions")]], tab),
+    content,
+  ];
+}
+
+function portalCommands(portal, live, signal) {
+  const start = (body) => async (event) => {
+    await busy(event.currentTarget, async () => {
+      const { data } = await call("POST", `/portals/${portal.portalId}/import`, { body, signal });
+      const run = await showProgress(live, data.runId, signal);
+      const done = run.state === "Failed" ? "error" : "success";
+      notify(done, `The import of ${portal.name} has ended: ${words(run.state).toLowerCase()}.`);
+    }, notifyError);
+  };
+  return commandBar(
+    command("play", "Import", start({})),
+    command("test", "Test connection", (event) =>
+      busy(event.currentTarget, async () => {
+        replace(live, loading("Testing the connection"));
+        try {
+          const { data } = await call("POST", `/portals/${portal.portalId}/test`, { signal });
+          replace(live, testSteps(data));
+        } catch (error) {
+          replace(live);
+          throw error;
+        }
+      }, notifyError)),
+    command("refresh", "Clean import", (event) => {
+      const button = event.currentTarget;
+      ask({
+        title: "Start a clean import?",
+        content: [
+          h("p", {}, "Everything imported of this portal is built anew, once the tenant has answered in full. Until then the present data stays."),
+          h("p", { class: "quiet" }, "Use it when the numbers look wrong, or to accept a large drop that an import held back."),
+        ],
+        label: "Start",
+        confirm: async () => true,
+      }).then((yes) => yes && start({ clean: true })({ currentTarget: button }));
+    }),
+    command("delete", "Delete", () => deletePortal(portal)),
+  );
+}
+
+async function deletePortal(portal) {
+  const typed = h("input", { type: "text", name: "confirmation", autocomplete: "off" });
+  const deleted = await ask({
+    title: `Delete ${portal.name}?`,
+    content: [
+      h("p", {}, "The connection and its credential in Key Vault are deleted. Nothing changes in the tenant."),
+      h("p", {}, "What was imported remains: licenses, products and contacts stay in the ledger, their positions say that they cannot be synchronized, and you delete them by hand. A portal of the same name for the same tenant takes them over."),
+      field(`Type ${portal.name} to confirm`, typed, { required: true }),
+    ],
+    label: "Delete",
+    danger: true,
+    confirm: async () => {
+      if (typed.value.trim() !== portal.name) {
+        typed.focus();
+        throw Object.assign(new Error("This is not the portal's name."), { remedy: `Type ${portal.name}.` });
+      }
+      return (await call("DELETE", `/portals/${portal.portalId}`)).data;
+    },
+  });
+  if (!deleted) return;
+  notify("success", `${deleted.message} ${count(deleted.licenses, "license")} in the ledger.`);
+  go(["portals"]);
+}
+
+function portalEssentials(portal) {
+  const { credential } = portal;
+  return essentials([
+    ["Status", portal.enabled ? badge("Succeeded", "Enabled") : badge("skipped", "Disabled")],
+    ["Last test", [badge(portal.lastTest.state), " ", portal.lastTest.testedAt && relative(portal.lastTest.testedAt)]],
+    ["Tenant ID", h("code", {}, portal.tenantId)],
+    ["Client ID", h("code", {}, portal.clientId)],
+    ["Cloud", portal.cloud],
+    [
+      "Credential",
+      [
+        words(credential.kind),
+        credential.expiresAt && [", valid until ", day(credential.expiresAt)],
+        credential.expiring && [" ", badge("expiring", `${number(credential.expiresInDays)} days left`)],
+      ],
+    ],
+    ["Exclusions", number(portal.exclusions.length)],
+    ["Changed", moment(portal.updatedAt)],
+  ]);
+}
+
+async function change(portal, changes) {
+  const { hash } = location;
+  await call("PATCH", `/portals/${portal.portalId}`, { body: changes, ifMatch: portal.etag });
+  notify("success", `${changes.name ?? portal.name} was saved.`);
+  reload(hash);
+}
+
+function generalTab(content, portal) {
+  const name = h("input", { type: "text", name: "name", value: portal.name, maxlength: 100 });
+  const description = h("textarea", { name: "description", rows: 3, maxlength: 1000 }, portal.description);
+  const enabled = h("input", { type: "checkbox", name: "enabled", checked: portal.enabled });
+  replace(
+    content,
+    editor({
+      label: "General",
+      content: [
+        field("Name", name, { required: true, hint: "Unique; the prefix of product names." }),
+        field("Description", description),
+        h("label", { class: "check" }, enabled, "Import on schedule"),
+      ],
+      save: () => change(portal, { name: name.value, description: description.value, enabled: enabled.checked }),
+    }),
+  );
+}
+
+function connectionTab(content, portal) {
+  const form = credentialForm({ connection: portal, mayKeep: true });
+  const { credential } = portal;
+  replace(
+    content,
+    portal.lastTest.steps.length > 0 && [h("h3", {}, "Last test"), testSteps(portal.lastTest)],
+    credential.kind === "certificate" &&
+      essentials([
+        ["Subject", credential.subject],
+        ["Thumbprint (SHA-1)", h("code", {}, credential.thumbprintSha1)],
+        ["Thumbprint (SHA-256)", h("code", {}, credential.thumbprintSha256)],
+      ]),
+    editor({
+      label: "Connection",
+      content: form.element,
+      save: async () => change(portal, await form.read()),
+    }),
+  );
+}
+
+function exclusionsTab(content, portal, signal) {
+  const picker = exclusionPicker({
+    chosen: portal.exclusions,
+    load: async (subscribed) =>
+      (await get(`/portals/${portal.portalId}/available-licenses`, { subscribed }, signal)).value,
+    signal,
+  });
+  replace(
+    content,
+    message("info", h("p", {}, "Excluded licenses are left out of imports. What was imported before stays, and says that it cannot be synchronized.")),
+    editor({
+      label: "Exclusions",
+      content: picker.element,
+      save: async () => {
+        const { hash } = location;
+        await call("PUT", `/portals/${portal.portalId}/exclusions`, { body: { exclusions: picker.chosen() } });
+        notify("success", "The exclusions were saved; the next import follows them.");
+        reload(hash);
+      },
+    }),
+  );
+}
