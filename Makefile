@@ -31,7 +31,7 @@ lint: setup ## check style, format and types
 
 checkov: .tools/checkov/.installed ## install checkov, with which the tests scan infra/
 
-bench: setup ## measure, in ratios of one run
+bench: setup .tools/cartography/.installed ## measure, in ratios of one run
 	@$(RUN) -m bench $(ARGS)
 
 clean: ## remove everything that the commands made
@@ -44,6 +44,13 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 		{ echo "$(PYTHON) cannot make a virtual environment; on Debian, install python3-venv." >&2; exit 1; }
 	@echo "Installing Python packages …"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# a peer to measure against, with dependencies of its own
+.tools/cartography/.installed: requirements-bench.txt $(VENV)/.installed
+	@echo "Installing cartography …"
+	@$(PYTHON) -m venv .tools/cartography
+	@.tools/cartography/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 .tools/.installed: package.json package-lock.json requirements-node.txt $(VENV)/.installed

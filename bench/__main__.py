@@ -18,13 +18,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.fan_out import WORKERS, fan_out
 from bench.parts import SECRET, Task
 from bench.pure import recalculation_seconds
+from bench.reading import reading
 from devhost.stack import Stack
 from identifiers import ClientId, PortalId, TenantId
 from simulator.control import Control
 
 ROOT = Path(__file__).parent.parent
+PEER = ROOT / ".tools" / "cartography" / "bin" / "python"
 SKUS = [
     {"part_number": part, "enabled": 2_000_000}
     for part in ("SPE_E3", "POWER_BI_PRO", "VISIOCLIENT")
@@ -38,6 +41,7 @@ class Bench:
         self.stack = stack
         self.rounds = rounds
         self.cloud = Control(stack.simulator_url, stack.control_key, stack.ca_bundle)
+        self.small = self.tenant(50)
         self.results: dict[str, float] = {}
         self.rows: list[tuple[str, str, str]] = []
 
@@ -50,15 +54,26 @@ class Bench:
         self.cloud.register(tenant_id, client_id, secret=SECRET)
         return Task(TenantId(tenant_id), ClientId(client_id), PortalId(str(uuid.uuid4())))
 
-    def measure(self, module: str, mode: str, given: Task) -> dict[str, Any]:
+    def measure(
+        self, module: str, mode: str, given: Task, *, python: str = sys.executable
+    ) -> dict[str, Any]:
         """What a process of its own tells of its work."""
+        given = msgspec.structs.replace(
+            given,
+            small_tenant_id=self.small.tenant_id,
+            small_client_id=self.small.client_id,
+            control_url=self.cloud.url,
+            control_key=self.stack.control_key,
+            ca_bundle=str(self.stack.ca_bundle),
+        )
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", module, mode],
+            [python, "-W", "ignore", "-m", module, mode],
             cwd=ROOT,
             env={
                 **os.environ,
                 **self.stack.environment(),
                 "BENCH_TASK": msgspec.json.encode(given).decode(),
+                "BENCH_SECRET": SECRET,
             },
             capture_output=True,
             text=True,
@@ -97,6 +112,8 @@ class Bench:
         self.note("import_wall_s", ours, "-", f"our import of {users:,} users, s")
         self.note("sdk_wall_ratio", sdk / ours, "≥ 30", "import, SDK way / ours, wall time")
         self.note("sdk_cpu_ratio", sdk_read / read, "≥ 100", "reading, SDK way / ours, CPU time")
+        peer = self.measure("bench.cartography_way", "read", given, python=str(PEER))["cpu_s"]
+        self.note("peer_read_ratio", peer / read, "-", "reading, cartography / ours, CPU time")
         return given
 
     def against_the_limit(self, given: Task, users: int) -> None:
@@ -115,19 +132,77 @@ class Bench:
             "plain_rows_ratio", fresh / plain_s, "≤ 1.3", "our import / Azurite taking plain rows"
         )
 
-    def memory(self, small: int, large: int) -> None:
-        """Peak memory of a large import against a small one's."""
+    def large_tenant(self, small: int, large: int) -> None:
+        """Memory of a large import, what following changes costs, and its recalculation."""
         little = self.measure("bench.ours", "import", self.tenant(small))
-        much = self.measure("bench.ours", "import", self.tenant(large))
+        given = msgspec.structs.replace(self.tenant(large), changes=large // 1000)
+        much = self.measure("bench.ours", "import", given)
         self.note("rss_ratio", much["rss_mb"] / little["rss_mb"], "≤ 1.25", "peak memory")
         self.note("rss_mb", much["rss_mb"], "< 250", f"peak memory, {large:,} users, MB")
         self.note("large_import_s", much["wall_s"], "-", f"our import of {large:,} users, s")
+        rounds = [self.measure("bench.ours", "follow", given) for _ in range(self.rounds)]
+        shares = {
+            "requests": [r["graph_requests"] / much["graph_requests"] for r in rounds],
+            "writes": [r["rows_written"] / much["rows_written"] for r in rounds],
+            "time": [r["wall_s"] / much["wall_s"] for r in rounds],
+        }
+        for name, values in shares.items():
+            share = statistics.median(values)
+            self.note(
+                f"delta_{name}_ratio", share, "≤ 0.01", f"0.1 % changed / full import, {name}"
+            )
+        self.note(
+            "delta_cost_ratio",
+            max(statistics.median(values) for values in shares.values()),
+            "≤ 0.01",
+            "0.1 % changed / full import, the largest of the three",
+        )
+        self.note(
+            "unchanged_rows",
+            max(r["unchanged_rows"] for r in rounds),
+            "0",
+            "rows written when following no change",
+        )
+        told = self.measure("bench.ours", "recalculate", given)
+        self.note(
+            "recalc_s_per_million",
+            told["wall_s"] / told["consumers"] * 1e6,
+            "-",
+            f"recalculation of {told['consumers']:,} consumers from tables to tables, s a million",
+        )
 
     def unchanged(self, given: Task) -> None:
-        """Rows written by importing an unchanged tenant again."""
-        self.measure("bench.ours", "import", given)
+        """Rows written by reading an unchanged tenant in full again."""
         again = self.measure("bench.ours", "import", given)
-        self.note("unchanged_rows", again["rows_written"], "0", "rows written, nothing changed")
+        self.note(
+            "unchanged_full_rows", again["rows_written"], "0", "rows written, full, nothing changed"
+        )
+
+    def many_portals(self, portals: int) -> None:
+        """Fan-out over workers."""
+        told = fan_out(portals, 500)
+        for workers in WORKERS:
+            self.note(
+                f"fan_out_{workers}_portals_per_s",
+                told.portals_per_second[workers],
+                "-",
+                f"{portals} portals of 500 users, {workers} workers, portals a second",
+            )
+        self.note("imported_twice", told.imported_twice, "0", "portals imported twice")
+        self.note("fan_out_others_s", told.others_s, "-", "beside a slow portal, all others, s")
+        self.note("fan_out_slow_s", told.slow_s, "-", "the slow portal itself, s")
+
+    def reading_routes(self, small: int, large: int) -> None:
+        """99th percentiles under load."""
+        told = reading(small, large)
+        for little, much in zip(told[small], told[large], strict=True):
+            self.note(f"{little.route}_p99_ms", much.p99_ms, "-", f"GET {little.route}, p99, ms")
+            self.note(
+                f"{little.route}_size_ratio",
+                much.median_ms / little.median_ms,
+                "-",
+                f"GET {little.route}, {large:,} / {small:,} users, median",
+            )
 
     def cold_start(self) -> None:
         """Indexing our functions against an empty function app, as whole processes."""
@@ -157,6 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=500_000)
+    parser.add_argument("--portals", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with (
@@ -167,7 +243,7 @@ def main() -> None:
         given = bench.against_the_sdk(arguments.users)
         bench.against_the_limit(given, arguments.users)
         bench.unchanged(given)
-        bench.memory(10_000, arguments.large)
+        bench.large_tenant(10_000, arguments.large)
         bench.cold_start()
         bench.note(
             "recalc_pure_s_per_million",
@@ -175,6 +251,8 @@ def main() -> None:
             "< 1",
             "recalculation of 1,000,000 consumers, pure part, s",
         )
+        bench.many_portals(arguments.portals)
+        bench.reading_routes(1_000, arguments.large // 5)
     table = Table("what", "measured", "wanted")
     for row in bench.rows:
         table.add_row(*row)

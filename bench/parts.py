@@ -25,7 +25,12 @@ class Task(msgspec.Struct, frozen=True):
     tenant_id: TenantId
     client_id: ClientId
     portal_id: PortalId
-    table_prefix: str = ""
+    small_tenant_id: TenantId | None = None
+    small_client_id: ClientId | None = None
+    changes: int = 0
+    control_url: str = ""
+    control_key: str = ""
+    ca_bundle: str = ""
 
 
 def task() -> Task:

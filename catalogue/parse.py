@@ -27,13 +27,16 @@ def parse_catalogue(content: bytes) -> list[CatalogueEntry]:
     names the first that is not marked as retired is taken. Rows without a
     usable GUID are passed over.
 
-    Raises InvalidInput (field `catalogue`) if it is not that list at all.
+    Raises InvalidInput (field `catalogue`) if it is not that list at all, or empty.
     Source: https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference
     """
     try:
-        return _entries(csv.reader(io.StringIO(_decoded(content), newline="")))
+        entries = _entries(csv.reader(io.StringIO(_decoded(content), newline="")))
     except csv.Error as error:
         raise _not_the_list("is not readable as CSV") from error
+    if not entries:
+        raise _not_the_list("has no SKU")
+    return entries
 
 
 def _entries(rows: Iterator[list[str]]) -> list[CatalogueEntry]:

@@ -12,7 +12,7 @@ import msgspec
 from catalogue.builtin import BUILT_IN_TITLES
 from catalogue.model import CatalogueEntry
 from catalogue.parse import parse_catalogue
-from errors import GraphUnreachable, LedgerError
+from errors import GraphUnreachable, InvalidInput, LedgerError
 from identifiers import SkuId
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ledger365.catalogue")
 
-REFRESH_DAYS = 7
+# Microsoft's list grows; one that lost more than this was cut, or is another.
+SHRINKING_PERCENT = 20
 RETRY_SECONDS = 900
 MEMORY_SECONDS = 600
 
@@ -80,7 +81,7 @@ async def refresh(ledger: Ledger) -> int:
     """Fetches the list if it changed at its source; returns the number of SKUs it has.
 
     Raises GraphUnreachable if it cannot be fetched, InvalidInput if what came
-    is not the list; the stored list stays as it was.
+    is not the list, or only a part of it; the stored list stays as it was.
     """
     from storage.catalogue import CatalogueState
 
@@ -96,6 +97,13 @@ async def refresh(ledger: Ledger) -> int:
             "The list of products was not sent.", remedy="Check the setting CATALOGUE_URL."
         )
     entries = parse_catalogue(fetched.content)
+    known = len(await ledger.catalogue.entries())
+    if len(entries) * 100 < known * (100 - SHRINKING_PERCENT):
+        raise InvalidInput(
+            "catalogue",
+            f"The list of products has {len(entries)} SKUs, where the one before had {known}.",
+            remedy="Check CATALOGUE_URL; if the list is right, empty the table Catalogue first.",
+        )
     await ledger.catalogue.replace(entries, CatalogueState(ledger.clock(), fetched.etag))
     ledger.catalogue_cache.titles = None
     return len(entries)

@@ -13,6 +13,11 @@ import msgspec
 from identifiers import GroupId, ServicePlanId, SkuId, UserId
 
 
+def _fold(record: msgspec.Struct, name: str, guid: str) -> None:
+    # Graph writes GUIDs in lower case, and now and then some in upper case
+    msgspec.structs.force_setattr(record, name, guid.lower())
+
+
 class LicenseUnits(msgspec.Struct, rename="camel", frozen=True):
     """prepaidUnits of a SKU; counts are licenses."""
 
@@ -30,6 +35,10 @@ class ServicePlanInfo(msgspec.Struct, rename="camel", frozen=True):
     provisioning_status: str | None = None
     applies_to: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.service_plan_id.islower():
+            _fold(self, "service_plan_id", self.service_plan_id)
+
 
 class SubscribedSku(msgspec.Struct, rename="camel", frozen=True):
     """A SKU to which the tenant is subscribed."""
@@ -41,6 +50,10 @@ class SubscribedSku(msgspec.Struct, rename="camel", frozen=True):
     consumed_units: int | None = 0
     prepaid_units: LicenseUnits = LicenseUnits()
     service_plans: tuple[ServicePlanInfo, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sku_id.islower():
+            _fold(self, "sku_id", self.sku_id)
 
 
 class CompanySubscription(msgspec.Struct, rename="camel", frozen=True):
@@ -56,6 +69,10 @@ class CompanySubscription(msgspec.Struct, rename="camel", frozen=True):
     next_lifecycle_date_time: datetime | None = None
     owner_tenant_id: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.sku_id.islower():
+            _fold(self, "sku_id", self.sku_id)
+
 
 class Organization(msgspec.Struct, rename="camel", frozen=True):
     """The tenant itself."""
@@ -70,6 +87,10 @@ class AssignedLicense(msgspec.Struct, rename="camel", frozen=True, gc=False):
     sku_id: SkuId
     disabled_plans: tuple[ServicePlanId, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.sku_id.islower():
+            _fold(self, "sku_id", self.sku_id)
+
 
 class LicenseAssignmentState(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One way by which a user was to get a license; direct if `assigned_by_group` is None."""
@@ -79,6 +100,12 @@ class LicenseAssignmentState(msgspec.Struct, rename="camel", frozen=True, gc=Fal
     state: str | None = None
     error: str | None = None
     last_updated_date_time: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.sku_id.islower():
+            _fold(self, "sku_id", self.sku_id)
+        if self.assigned_by_group is not None and not self.assigned_by_group.islower():
+            _fold(self, "assigned_by_group", self.assigned_by_group)
 
 
 class User(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -101,6 +128,10 @@ class User(msgspec.Struct, rename="camel", frozen=True, gc=False):
     assigned_licenses: tuple[AssignedLicense, ...] | None = None
     license_assignment_states: tuple[LicenseAssignmentState, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.id.islower():
+            _fold(self, "id", self.id)
+
 
 class Removed(msgspec.Struct, frozen=True):
     """Why a user is gone: "changed" may come back, "deleted" does not."""
@@ -121,6 +152,10 @@ class LicensedGroup(msgspec.Struct, rename="camel", frozen=True):
     display_name: str | None = None
     on_premises_sync_enabled: bool | None = None
     assigned_licenses: tuple[AssignedLicense, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id.islower():
+            _fold(self, "id", self.id)
 
 
 class Room(msgspec.Struct, rename="camel", frozen=True):

@@ -47,10 +47,13 @@ def test_any_encoding_that_the_list_has_had_is_read(encoding):
 
 
 def test_rows_without_a_usable_guid_are_passed_over():
-    assert parse_catalogue((HEADER + row(sku="n/a") + row(title="")).encode()) == []
+    text = HEADER + row(sku="n/a") + row(title="") + row()
+    assert [entry.sku_id for entry in parse_catalogue(text.encode())] == [SKU]
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>proxy</html>", b"a,b,c\n1,2,3\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>proxy</html>", b"a,b,c\n1,2,3\n", HEADER.encode()]
+)
 def test_what_is_not_the_list_is_refused(content):
     with pytest.raises(InvalidInput) as refused:
         parse_catalogue(content)
