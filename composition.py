@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
     from storage.usage import UsageStore
+    from storage.webhooks import AlertStore, DeliveryStore, WebhookStore
+    from webhooks.secret_store import WebhookSecretStore
+    from webhooks.sender import Sender
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Ledger:
     graph: GraphFactory
     download: Callable[..., Awaitable[Download | None]]
     catalogue_cache: CatalogueCache
+    webhooks: WebhookStore
+    webhook_secrets: WebhookSecretStore
+    alerts: AlertStore
+    deliveries: DeliveryStore
+    sender: Sender
     closers: tuple[Callable[[], Awaitable[None]], ...]
 
     async def close(self) -> None:
@@ -113,6 +121,9 @@ def build(settings: Settings) -> Ledger:
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
     from storage.usage import UsageStore
+    from storage.webhooks import AlertStore, DeliveryStore, WebhookStore
+    from webhooks.secret_store import WebhookSecretStore
+    from webhooks.sender import Sender
 
     quiet_sdks()
     identity = functools.cache(DefaultAzureCredential)
@@ -124,6 +135,7 @@ def build(settings: Settings) -> Ledger:
     tables = open_tables(settings, identity)
     queue = open_queue(settings, identity)
     credentials = CredentialStore(settings, identity)
+    webhook_secrets = WebhookSecretStore(settings, identity)
     sync_state = SyncStateStore(tables)
     contacts = ContactStore(tables, sync_state)
     return Ledger(
@@ -145,5 +157,16 @@ def build(settings: Settings) -> Ledger:
         graph=GraphFactory(settings),
         download=download,
         catalogue_cache=CatalogueCache(),
-        closers=(tables.close, queue.close, credentials.close, close_identity),
+        webhooks=WebhookStore(tables),
+        webhook_secrets=webhook_secrets,
+        alerts=AlertStore(tables),
+        deliveries=DeliveryStore(tables),
+        sender=Sender(settings.webhook_private_hosts),
+        closers=(
+            tables.close,
+            queue.close,
+            credentials.close,
+            webhook_secrets.close,
+            close_identity,
+        ),
     )

@@ -10,6 +10,7 @@ import imports.triggers
 import ledger.triggers
 import monitor.triggers
 import portals.triggers
+import webhooks.triggers
 from web.triggers import openapi_blueprint
 
 AREAS = (
@@ -20,6 +21,7 @@ AREAS = (
     compliance.triggers.api,
     monitor.triggers.api,
     exports.triggers.api,
+    webhooks.triggers.api,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

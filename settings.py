@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True):
     graph_timeout_seconds: int
     graph_max_retries: int
     export_max_bytes: int
+    webhook_retry_seconds: int
+    webhook_private_hosts: frozenset[str]
     storage_timeout_seconds: int
 
     def cloud(self, name: str) -> Cloud:
@@ -135,6 +137,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         lease_seconds=_whole(environment, "LEASE_SECONDS", 60, 2, 3600),
         graph_timeout_seconds=_whole(environment, "GRAPH_TIMEOUT_SECONDS", 60, 1, 600),
         graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
+        webhook_retry_seconds=_whole(environment, "WEBHOOK_RETRY_SECONDS", 30, 1, 3600),
+        webhook_private_hosts=_names(environment, "WEBHOOK_PRIVATE_HOSTS"),
         export_max_bytes=_whole(environment, "EXPORT_MAX_BYTES", 64_000_000, 10_000, 128_000_000),
         storage_timeout_seconds=_whole(environment, "STORAGE_TIMEOUT_SECONDS", 20, 1, 120),
     )
@@ -183,6 +187,11 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
             remedy=f"Correct {name}, or remove it for the default, {default}.",
         )
     return number
+
+
+def _names(environment: Mapping[str, str], name: str) -> frozenset[str]:
+    parts = environment.get(name, "").split(",")
+    return frozenset(part.strip().lower() for part in parts if part.strip())
 
 
 def _clouds(environment: Mapping[str, str]) -> dict[str, Cloud]:

@@ -171,6 +171,7 @@ class Stack:
             "DEVHOST_MASTER_KEY": self.master_key,
             "IMPORT_SCHEDULE": _SELDOM,
             "RECALCULATION_SCHEDULE": "0 0 */5 * * *",
+            "DIGEST_SCHEDULE": _SELDOM,
             "CATALOGUE_SCHEDULE": _SELDOM,
         }
         if self._with_simulator:

@@ -18,6 +18,7 @@ RUN_DIR = ROOT / ".run" / "start"
 _SCHEDULES = {
     "IMPORT_SCHEDULE": "0 30 */4 * * *",
     "RECALCULATION_SCHEDULE": "0 0 */5 * * *",
+    "DIGEST_SCHEDULE": "0 0 6 * * 1",
     "CATALOGUE_SCHEDULE": "0 0 3 * * 0",
 }
 _STORAGE = (

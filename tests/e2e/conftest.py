@@ -20,6 +20,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "LEASE_SECONDS": "3",
             "GRAPH_TIMEOUT_SECONDS": "2",
             "GRAPH_MAX_RETRIES": "2",
+            "WEBHOOK_RETRY_SECONDS": "1",
+            "WEBHOOK_PRIVATE_HOSTS": "localhost",
         },
     )
     with running:

@@ -114,5 +114,11 @@ def test_every_error_code_stands_in_the_readers_documentation():
 def test_every_setting_stands_in_the_readers_documentation():
     text = (ROOT / "docs" / "operations.md").read_text()
     names = set(re.findall(r'environment, "([A-Z_]+)"', (ROOT / "settings.py").read_text()))
-    names |= {"IMPORT_SCHEDULE", "RECALCULATION_SCHEDULE", "CATALOGUE_SCHEDULE", "CLOUDS"}
+    names |= {
+        "IMPORT_SCHEDULE",
+        "RECALCULATION_SCHEDULE",
+        "CATALOGUE_SCHEDULE",
+        "CLOUDS",
+        "DIGEST_SCHEDULE",
+    }
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
