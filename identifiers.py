@@ -13,6 +13,7 @@ ServicePlanId = NewType("ServicePlanId", str)
 UserId = NewType("UserId", str)
 GroupId = NewType("GroupId", str)
 RunId = NewType("RunId", str)
+ReclamationId = NewType("ReclamationId", str)
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

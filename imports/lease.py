@@ -24,6 +24,7 @@ async def held_lease(
     run_id: RunId,
     clock: Callable[[], datetime],
     seconds: int,
+    kind: str = "lease",
 ) -> AsyncIterator[None]:
     """Takes the lease, renews it every third of its time, and gives it back at the end.
 
@@ -31,7 +32,7 @@ async def held_lease(
     the body is cancelled then.
     """
     lease = await store.acquire_lease(
-        portal_id, owner=owner, run_id=run_id, now=clock(), seconds=seconds
+        portal_id, owner=owner, run_id=run_id, now=clock(), seconds=seconds, kind=kind
     )
     body = asyncio.current_task()
     lost: list[LeaseLost] = []

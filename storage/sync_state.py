@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 TABLE = "SyncState"
 SUMMARY_KIND = "summary"
 LEASE_KIND = "lease"
+RECLAMATION_LEASE_KIND = "lease-reclamation"
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """The right to import a portal until `expires_at`, unless renewed."""
+    """The right to import a portal until `expires_at`, unless renewed; or that of its `kind`."""
 
     portal_id: PortalId
     owner: str
     run_id: RunId
     expires_at: datetime
     etag: str
+    kind: str = LEASE_KIND
 
 
 class SyncStateStore:
@@ -114,30 +116,36 @@ class SyncStateStore:
         await self._tables.delete_partitions(TABLE, portal_id, None)
 
     async def acquire_lease(
-        self, portal_id: PortalId, *, owner: str, run_id: RunId, now: datetime, seconds: int
+        self,
+        portal_id: PortalId,
+        *,
+        owner: str,
+        run_id: RunId,
+        now: datetime,
+        seconds: int,
+        kind: str = LEASE_KIND,
     ) -> Lease:
         """Takes the lease if it is free, expired, or the owner's already.
 
         Raises LeaseLost if another owner has it.
         """
         table = await self._tables.table(TABLE)
-        row = await self._tables.get(table, portal_id, LEASE_KIND)
+        row = await self._tables.get(table, portal_id, kind)
         if row is not None and row["ExpiresAt"] > now and row["Owner"] != owner:
             raise _lost(portal_id)
         expires_at = now + timedelta(seconds=seconds)
-        return await self._put(
-            portal_id, owner, run_id, expires_at, row["_etag"] if row is not None else None
-        )
+        etag = row["_etag"] if row is not None else None
+        return await self._put(Lease(portal_id, owner, run_id, expires_at, "", kind), etag)
 
     async def renew_lease(self, lease: Lease, *, now: datetime, seconds: int) -> Lease:
         """Extends the lease. Raises LeaseLost if another owner took it meanwhile."""
         expires_at = now + timedelta(seconds=seconds)
-        return await self._put(lease.portal_id, lease.owner, lease.run_id, expires_at, lease.etag)
+        return await self._put(msgspec.structs.replace(lease, expires_at=expires_at), lease.etag)
 
     async def release_lease(self, lease: Lease) -> None:
         """Gives the lease back. Raises LeaseLost if another owner took it meanwhile."""
         table = await self._tables.table(TABLE)
-        row = {"PartitionKey": lease.portal_id, "RowKey": LEASE_KIND}
+        row = {"PartitionKey": lease.portal_id, "RowKey": lease.kind}
         try:
             await self._tables.transact(table, [("delete", row, _unchanged(lease.etag))])
         except (PreconditionFailed, NotFound) as error:
@@ -151,21 +159,14 @@ class SyncStateStore:
             return None
         return Lease(portal_id, row["Owner"], RunId(row["RunId"]), row["ExpiresAt"], row["_etag"])
 
-    async def _put(
-        self,
-        portal_id: PortalId,
-        owner: str,
-        run_id: RunId,
-        expires_at: datetime,
-        etag: str | None,
-    ) -> Lease:
+    async def _put(self, lease: Lease, etag: str | None) -> Lease:
         table = await self._tables.table(TABLE)
         row = {
-            "PartitionKey": portal_id,
-            "RowKey": LEASE_KIND,
-            "Owner": owner,
-            "RunId": run_id,
-            "ExpiresAt": expires_at,
+            "PartitionKey": lease.portal_id,
+            "RowKey": lease.kind,
+            "Owner": lease.owner,
+            "RunId": lease.run_id,
+            "ExpiresAt": lease.expires_at,
         }
         operation: tuple[Any, ...] = ("create", row)
         if etag is not None:
@@ -176,16 +177,16 @@ class SyncStateStore:
         except (Conflict, PreconditionFailed, NotFound, StorageUnavailable) as error:
             refusal = error
         # it may have been stored, though the answer was lost
-        written = await self._tables.get(table, portal_id, LEASE_KIND)
+        written = await self._tables.get(table, lease.portal_id, lease.kind)
         if (
             written is None
-            or written["Owner"] != owner
-            or (refusal is not None and written["ExpiresAt"] != expires_at)
+            or written["Owner"] != lease.owner
+            or (refusal is not None and written["ExpiresAt"] != lease.expires_at)
         ):
             raise (
-                refusal if isinstance(refusal, StorageUnavailable) else _lost(portal_id)
+                refusal if isinstance(refusal, StorageUnavailable) else _lost(lease.portal_id)
             ) from refusal
-        return Lease(portal_id, owner, run_id, expires_at, written["_etag"])
+        return msgspec.structs.replace(lease, etag=written["_etag"])
 
 
 def _unchanged(etag: str) -> dict[str, Any]:
@@ -194,6 +195,6 @@ def _unchanged(etag: str) -> dict[str, Any]:
 
 def _lost(portal_id: PortalId) -> LeaseLost:
     return LeaseLost(
-        f"Another worker is importing portal {portal_id}.",
+        f"Another worker is at portal {portal_id}.",
         remedy="Wait for it to end; the monitor shows its run.",
     )
