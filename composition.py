@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage.licenses import LicenseStore
     from storage.portals import PortalStore
     from storage.queues import WorkQueue
+    from storage.reclamations import ReclamationStore
     from storage.runs import RunStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
@@ -49,6 +50,7 @@ class Ledger:
     contacts: ContactStore
     consumers: ConsumerStore
     positions: PositionStore
+    reclamations: ReclamationStore
     runs: RunStore
     sync_state: SyncStateStore
     staging: StagingStore
@@ -117,6 +119,7 @@ def build(settings: Settings) -> Ledger:
     from storage.groups import GroupStore
     from storage.licenses import LicenseStore
     from storage.portals import PortalStore
+    from storage.reclamations import ReclamationStore
     from storage.runs import RunStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
@@ -147,6 +150,7 @@ def build(settings: Settings) -> Ledger:
         contacts=contacts,
         consumers=ConsumerStore(tables, contacts),
         positions=PositionStore(tables),
+        reclamations=ReclamationStore(tables),
         runs=RunStore(tables),
         sync_state=sync_state,
         staging=StagingStore(tables),

@@ -10,6 +10,7 @@ import imports.triggers
 import ledger.triggers
 import monitor.triggers
 import portals.triggers
+import reclamation.triggers
 import webhooks.triggers
 from web.triggers import openapi_blueprint
 
@@ -20,6 +21,7 @@ AREAS = (
     ledger.triggers.api,
     compliance.triggers.api,
     monitor.triggers.api,
+    reclamation.triggers.api,
     exports.triggers.api,
     webhooks.triggers.api,
 )

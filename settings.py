@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     lease_seconds: int
     graph_timeout_seconds: int
     graph_max_retries: int
+    reclamation_validity_hours: int
     export_max_bytes: int
     webhook_retry_seconds: int
     webhook_private_hosts: frozenset[str]
@@ -139,6 +140,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
         webhook_retry_seconds=_whole(environment, "WEBHOOK_RETRY_SECONDS", 30, 1, 3600),
         webhook_private_hosts=_names(environment, "WEBHOOK_PRIVATE_HOSTS"),
+        reclamation_validity_hours=_whole(environment, "RECLAMATION_VALIDITY_HOURS", 24, 1, 168),
         export_max_bytes=_whole(environment, "EXPORT_MAX_BYTES", 64_000_000, 10_000, 128_000_000),
         storage_timeout_seconds=_whole(environment, "STORAGE_TIMEOUT_SECONDS", 20, 1, 120),
     )

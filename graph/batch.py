@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from graph.retry import MAX_DELAY_SECONDS, RETRY_STATUSES, backoff_seconds, retry_after_seconds
-
 if TYPE_CHECKING:
     from graph.client import GraphClient
 
@@ -90,6 +88,13 @@ async def batch(
     may have been done by then.
     Source: https://learn.microsoft.com/graph/json-batching
     """
+    from graph.retry import (
+        MAX_DELAY_SECONDS,
+        RETRY_STATUSES,
+        backoff_seconds,
+        retry_after_seconds,
+    )
+
     if len(requests) > MAX_REQUESTS:
         raise ValueError(f"a batch takes {MAX_REQUESTS} requests, not {len(requests)}")
     answers: dict[str, BatchAnswer] = {}

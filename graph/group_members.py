@@ -58,7 +58,7 @@ async def member_ids(graph: GraphClient, group_id: GroupId) -> frozenset[UserId]
 
 def _unusable(group_id: GroupId, cause: str) -> InvalidInput:
     return InvalidInput(
-        "excluded.groupIds",
+        "exclusions.groupIds",
         f"Group {group_id} {cause}, so its members cannot be left out.",
         remedy="Leave the group out of the exclusions, or name another one.",
     )

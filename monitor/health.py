@@ -13,6 +13,7 @@ import msgspec
 from compliance.messages import QUEUE as RECALCULATIONS
 from errors import CredentialMissing, LedgerError
 from imports.messages import QUEUE as IMPORTS
+from reclamation.messages import QUEUE as RECLAMATIONS
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -66,7 +67,7 @@ async def _storage(ledger: Ledger) -> Finding:
 
 async def _queues(ledger: Ledger) -> Finding:
     waiting = poisoned = 0
-    for queue in (IMPORTS, RECALCULATIONS):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
         waiting += await ledger.queue.length(queue)
         poisoned += await ledger.queue.length(f"{queue}-poison")
     if poisoned:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compliance.messages import QUEUE as RECALCULATIONS
 from imports.messages import QUEUE as IMPORTS
+from reclamation.messages import QUEUE as RECLAMATIONS
 from telemetry.signals import gauge
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ async def measure(ledger: Ledger) -> None:
         if portal.enabled and (ends := portal.credential.expires_at) is not None and ends <= soon
     ]
     gauge("ledger.secrets_expiring", len(expiring))
-    for queue in (IMPORTS, RECALCULATIONS):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
         gauge("ledger.poison_messages", await ledger.queue.length(f"{queue}-poison"), queue=queue)
     oldest: datetime | None = None
     async for row in ledger.positions.summary_rows():

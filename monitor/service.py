@@ -16,6 +16,9 @@ from imports.messages import ImportMessage
 from imports.service import continue_after
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, State
+from reclamation.messages import QUEUE as RECLAMATIONS
+from reclamation.messages import ReclamationMessage
+from reclamation.service import end_early
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -82,7 +85,7 @@ async def review_poison_queues(ledger: Ledger) -> int:
     reaches the poison queue, and stays there to be looked at.
     """
     ended = 0
-    for queue in (IMPORTS, RECALCULATIONS):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
         for content in await ledger.queue.peek(f"{queue}-poison", _POISON_LOOKED_AT):
             try:
                 run = await ledger.runs.get(msgspec.json.decode(content, type=_RunMessage).run_id)
@@ -92,6 +95,8 @@ async def review_poison_queues(ledger: Ledger) -> int:
                 recorder = RunRecorder(ledger.runs, run, ledger.clock)
                 if queue == IMPORTS:
                     await continue_after(ledger, msgspec.json.decode(content, type=ImportMessage))
+                if queue == RECLAMATIONS:
+                    await end_early(ledger, msgspec.json.decode(content, type=ReclamationMessage))
                 await recorder.fail(
                     LedgerError(
                         "The worker ended without a word at every attempt.",

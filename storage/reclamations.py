@@ -194,7 +194,8 @@ def _filter(
     parameters = {"partition": reclamation_id, "low": prefix, "high": prefix + "\uffff"}
     if states:
         names = [f"state{index}" for index in range(len(states))]
-        query += f" and ({' or '.join(f'State eq @{name}' for name in names)})"
+        # the SDK finds parameters between blanks only
+        query += f" and ( {' or '.join(f'State eq @{name}' for name in names)} )"
         parameters.update(zip(names, states, strict=True))
     return query, parameters
 

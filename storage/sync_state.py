@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 TABLE = "SyncState"
 SUMMARY_KIND = "summary"
 LEASE_KIND = "lease"
-RECLAMATION_LEASE_KIND = "lease-reclamation"
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -26,7 +26,9 @@ from web.problem import invalid_input, problem_response, unexpected_response
 audit = logging.getLogger("ledger365.audit")
 
 MAX_BODY_BYTES = 1_000_000
-GUID_PATH_PARAMETERS = frozenset({"portal_id", "sku_id", "user_id", "run_id", "webhook_id"})
+GUID_PATH_PARAMETERS = frozenset(
+    {"portal_id", "sku_id", "user_id", "run_id", "webhook_id", "reclamation_id"}
+)
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")

@@ -1,0 +1,126 @@
+"""Makes a preview: who would lose what, why, and what that saves a year."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from compliance.reclamation import Candidate, activity_unknown, candidates, kept_out
+from imports.model import Contact
+from reclamation.evidence import Evidence, gather_evidence
+from reclamation.model import Item, ItemState
+from usage.activity import last_activity
+from usage.joined import contacts_with_usage
+
+if TYPE_CHECKING:
+    from composition import Ledger
+    from identifiers import UserId
+    from monitor.recorder import RunRecorder
+    from reclamation.model import Reclamation
+    from usage.model import Usage
+
+_ITEMS_PER_WRITE = 1000
+
+
+class _Sums(msgspec.Struct):
+    """What the preview adds up."""
+
+    account: Counter[ItemState] = msgspec.field(default_factory=Counter)
+    savings: dict[str, Fraction] = {}
+    unpriced: int = 0
+    unknown_activity: int = 0
+
+    def add(self, item: Item) -> None:
+        """Counts an item; only what is planned saves anything."""
+        self.account[item.state] += 1
+        if item.state != "planned":
+            return
+        if item.annual_cost is None or item.currency is None:
+            self.unpriced += 1
+        else:
+            saved = self.savings.get(item.currency, Fraction(0))
+            self.savings[item.currency] = saved + Fraction(item.annual_cost)
+
+
+async def prepare(
+    ledger: Ledger,
+    reclamation: Reclamation,
+    members: Collection[UserId],
+    recorder: RunRecorder,
+) -> Reclamation:
+    """Writes the items of a preview from the ledger, and returns it with its sums.
+
+    `members` are those of the excluded groups. Doing it again begins anew.
+    """
+    evidence = await gather_evidence(ledger, reclamation.portal_id)
+    await ledger.reclamations.clear_items(reclamation.reclamation_id)
+    sums = _Sums()
+    found: list[Item] = []
+    async for block in contacts_with_usage(ledger, reclamation.portal_id):
+        for contact, usage in block:
+            if not kept_out(contact, reclamation.exclusions, members):
+                found += _items(contact, usage, evidence, reclamation, sums)
+        if len(found) >= _ITEMS_PER_WRITE:
+            await ledger.reclamations.add_items(reclamation.reclamation_id, found)
+            found = []
+    await ledger.reclamations.add_items(reclamation.reclamation_id, found)
+    recorder.set_count("planned", sums.account["planned"])
+    recorder.set_count("inherited", sums.account["inherited"])
+    recorder.set_count("unknown_activity", sums.unknown_activity)
+    return msgspec.structs.replace(
+        reclamation,
+        account=dict(sums.account),
+        savings={currency: str(amount) for currency, amount in sums.savings.items()},
+        unpriced=sums.unpriced,
+        unknown_activity=sums.unknown_activity,
+    )
+
+
+def _items(
+    contact: Contact,
+    usage: Usage | None,
+    evidence: Evidence,
+    reclamation: Reclamation,
+    sums: _Sums,
+) -> list[Item]:
+    rule, activity = reclamation.rule, evidence.activity(usage)
+    duplicates = evidence.duplicates_of(contact) if rule.duplicate else {}
+    chosen = reclamation.sku_ids
+    found = candidates(contact, activity, duplicates, rule=rule, sku_ids=chosen)
+    if not found and activity_unknown(contact, activity, rule):
+        sums.unknown_activity += any(
+            assignment.held and (chosen is None or assignment.sku_id in chosen)
+            for assignment in contact.assignments
+        )
+    items = [_item(contact, candidate, usage, evidence) for candidate in found]
+    for item in items:
+        sums.add(item)
+    return items
+
+
+def _item(contact: Contact, candidate: Candidate, usage: Usage | None, evidence: Evidence) -> Item:
+    license_ = evidence.licenses.get(candidate.sku_id)
+    cost = None if candidate.inherited else evidence.unit_costs.get(candidate.sku_id)
+    return Item(
+        user_id=contact.user_id,
+        sku_id=candidate.sku_id,
+        user_principal_name=contact.user_principal_name,
+        title=license_.title if license_ else candidate.sku_id,
+        sku_part_number=license_.sku_part_number if license_ else "",
+        reasons=candidate.reasons,
+        path=candidate.path,
+        state="inherited" if candidate.inherited else "planned",
+        display_name=contact.display_name,
+        department=contact.department,
+        group_ids=candidate.group_ids,
+        covered_by=candidate.covered_by,
+        last_activity=last_activity(usage, evidence.status),
+        disabled_plans=candidate.disabled_plans,
+        annual_cost=str(cost.amount) if cost else None,
+        currency=cost.currency if cost else None,
+        outcome="inherited" if candidate.inherited else None,
+    )
