@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
+    from storage.erasures import ErasureStore
     from storage.groups import GroupStore
     from storage.licenses import LicenseStore
     from storage.portals import PortalStore
@@ -55,6 +56,7 @@ class Ledger:
     sync_state: SyncStateStore
     staging: StagingStore
     usage: UsageStore
+    erasures: ErasureStore
     catalogue: CatalogueStore
     queue: WorkQueue
     credentials: CredentialStore
@@ -115,6 +117,7 @@ def build(settings: Settings) -> Ledger:
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
+    from storage.erasures import ErasureStore
     from storage.factory import open_queue, open_tables
     from storage.groups import GroupStore
     from storage.licenses import LicenseStore
@@ -140,6 +143,7 @@ def build(settings: Settings) -> Ledger:
     credentials = CredentialStore(settings, identity)
     webhook_secrets = WebhookSecretStore(settings, identity)
     sync_state = SyncStateStore(tables)
+    erasures = ErasureStore(tables, pseudonymous=settings.pseudonymous)
     contacts = ContactStore(tables, sync_state)
     return Ledger(
         settings=settings,
@@ -154,7 +158,8 @@ def build(settings: Settings) -> Ledger:
         runs=RunStore(tables),
         sync_state=sync_state,
         staging=StagingStore(tables),
-        usage=UsageStore(tables, sync_state),
+        usage=UsageStore(tables, sync_state, erasures),
+        erasures=erasures,
         catalogue=CatalogueStore(tables),
         queue=queue,
         credentials=credentials,

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True):
     overdue_hours: int
     delta_minimum_contacts: int
     application_insights: str | None
+    pseudonymous: bool
     import_time_budget_seconds: int
     lease_seconds: int
     graph_timeout_seconds: int
@@ -131,6 +132,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         full_enumeration_hours=_whole(environment, "FULL_ENUMERATION_HOURS", 24, 0, 24 * 7),
         overdue_hours=_whole(environment, "OVERDUE_HOURS", 12, 1, 8760),
         delta_minimum_contacts=_whole(environment, "DELTA_MINIMUM_CONTACTS", 2000, 1, 100_000_000),
+        pseudonymous=_flag(environment, "PSEUDONYMOUS", False),
         application_insights=environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING") or None,
         import_time_budget_seconds=_whole(
             environment, "IMPORT_TIME_BUDGET_SECONDS", 1500, 5, 86_400

@@ -179,11 +179,12 @@ async def apply_changes(
 
     Applying the same changes again changes nothing.
     """
+    erasures = await ledger.erasures.of(portal_id)
     overlay = changes.overlay.merged(
         {
-            user_id: None
+            erasures.shown_id(user_id): None
             if user.removed is not None
-            else encode_contact(contact_of(user, rooms, excluded))
+            else encode_contact(erasures.shown(contact_of(user, rooms, excluded)))
             for user_id, user in changes.users.items()
         }
     )

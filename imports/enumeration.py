@@ -154,9 +154,10 @@ class Enumeration:
         excluded: Collection[SkuId],
     ) -> Checkpoint:
         seen = checkpoint.seen
+        erasures = await self._ledger.erasures.of(self._portal_id)
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
             for user in page.value:
-                contact = contact_of(user, rooms, excluded)
+                contact = erasures.shown(contact_of(user, rooms, excluded))
                 encoded = encode_contact(contact)
                 self._buffer.setdefault(staging_partition(contact.user_id), []).append(
                     (contact.user_id, encoded)

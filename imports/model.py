@@ -113,6 +113,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
 class Contact(msgspec.Struct, frozen=True, array_like=True):
     """A user of the tenant. Absent optional fields are None, never "".
 
+    An erased one has no name, an ID of the ledger's own, and its licenses.
     New fields go to the end, with a default: stored records are positional.
     """
 
@@ -131,6 +132,7 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     created_at: str | None = None
     on_premises_sync: bool | None = None
     assignments: tuple[Assignment, ...] = ()
+    erased: bool = False
 
 
 class ImportSummary(msgspec.Struct, frozen=True):

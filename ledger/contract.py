@@ -230,6 +230,7 @@ class ContactView(Contract):
     created_at: str | None
     on_premises_sync: bool | None
     assignments: list[AssignmentView]
+    erased: bool
 
     @classmethod
     def of(
@@ -264,6 +265,7 @@ class ContactView(Contract):
                 )
                 for a in contact.assignments
             ],
+            erased=contact.erased,
         )
 
 

@@ -86,6 +86,7 @@ async def forget_deleted_portal(ledger: Ledger, portal_id: PortalId) -> None:
         await ledger.consumers.delete_other_layouts(portal_id, None)
         await ledger.groups.delete_portal(portal_id)
         await ledger.usage.delete_portal(portal_id)
+        await ledger.erasures.delete_portal(portal_id)
         await ledger.staging.clear(portal_id)
         await ledger.sync_state.delete_portal(portal_id)
         await ledger.portals.forget_deleted(portal_id)

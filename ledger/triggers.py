@@ -21,6 +21,7 @@ from ledger.contract import (
     ProductsQuery,
     ProductView,
 )
+from ledger.erasure import erase_person, lift_erasure
 from web.contract import PageOf, PageQuery
 from web.operation import Api, Reply, Request
 
@@ -234,6 +235,41 @@ async def get_contact(ledger: Ledger, request: Request[None, None]) -> Reply:
     return Reply(ContactView.of(portal_id, contact, groups))
 
 
+@api.operation(
+    "ErasePerson",
+    "DELETE",
+    "contacts/{portal_id}/{user_id}",
+    summary="Erases a person: a nameless holder of the licenses stays, over imports too.",
+    status=204,
+    errors=(404, 409),
+    role="Ledger.Manage",
+)
+async def erase(ledger: Ledger, request: Request[None, None]) -> Reply:
+    """Nothing names the person any more."""
+    await erase_person(
+        ledger,
+        PortalId(request.path["portal_id"]),
+        UserId(request.path["user_id"]),
+        requested_by=request.caller.label,
+    )
+    return Reply(None, status=204)
+
+
+@api.operation(
+    "LiftErasure",
+    "DELETE",
+    "contacts/{portal_id}/{user_id}/erasure",
+    summary="Lifts an erasure: the next import brings the person back by name.",
+    status=204,
+    errors=(404,),
+    role="Ledger.Manage",
+)
+async def lift(ledger: Ledger, request: Request[None, None]) -> Reply:
+    """The person may be named again."""
+    await lift_erasure(ledger, PortalId(request.path["portal_id"]), UserId(request.path["user_id"]))
+    return Reply(None, status=204)
+
+
 async def _refuse(allowed: tuple[str, ...]) -> Reply:
     raise ReadOnly(
         "Imported data is read-only: the tenant leads.",
@@ -283,8 +319,8 @@ for _name, _route, _methods, _allowed in (
     (
         "RejectContactChange",
         "contacts/{portal_id}/{user_id}",
-        ("POST", "PUT", "PATCH", "DELETE"),
-        ("GET",),
+        ("POST", "PUT", "PATCH"),
+        ("GET", "DELETE"),
     ),
 ):
     _read_only(_name, _route, _methods, _allowed)

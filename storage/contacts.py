@@ -263,6 +263,19 @@ class ContactStore:
         found.append(overlay.over([], low, layout.first_id_of(blocks.stop)))
         return [contacts for contacts in found if contacts]
 
+    async def partition(
+        self, portal_id: PortalId, layout: Layout, partition: int, overlay: Overlay
+    ) -> dict[UserId, bytes]:
+        """The partition's contacts as `encode_contact` makes them, as `overlay` has them."""
+        table = await self._tables.table(TABLE)
+        key = layout.partition_key(portal_id, partition)
+        stored = [contact async for contact in self._partition_contacts(table, key)]
+        return overlay.over_encoded(
+            {contact.user_id: encode_contact(contact) for contact in stored},
+            layout.first_id_of(layout.blocks_of(partition).start),
+            layout.first_id_of(layout.blocks_of(partition).stop),
+        )
+
     async def replace_partition(
         self,
         portal_id: PortalId,
@@ -283,12 +296,7 @@ class ContactStore:
         table = await self._tables.table(TABLE)
         key = layout.partition_key(portal_id, partition)
         if keep_unseen:
-            stored = [contact async for contact in self._partition_contacts(table, key)]
-            kept = overlay.over_encoded(
-                {contact.user_id: encode_contact(contact) for contact in stored},
-                layout.first_id_of(layout.blocks_of(partition).start),
-                layout.first_id_of(layout.blocks_of(partition).stop),
-            )
+            kept = await self.partition(portal_id, layout, partition, overlay)
             encoded = {**kept, **encoded}
         contents: dict[str, tuple[bytes, int]] = {}
         grouped: dict[int, list[UserId]] = {}

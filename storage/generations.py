@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -27,6 +27,10 @@ class _Generation(msgspec.Struct, frozen=True):
     note: msgspec.Raw
 
 
+# For a portal: what of a record may be known, None for nothing.
+Screen = Callable[[PortalId], Awaitable[Callable[[Record], Record | None]]]
+
+
 class GenerationStore(Generic[Record]):
     """One table of records, addressed by GUIDs.
 
@@ -43,12 +47,14 @@ class GenerationStore(Generic[Record]):
         kind: str,
         record_type: type[Record],
         id_of: Callable[[Record], str],
+        screen: Screen[Record],
     ) -> None:
         self._tables = tables
         self._sync_state = sync_state
         self._table = table
         self._kind = kind
         self._id_of = id_of
+        self._screen = screen
         self._decoder = msgspec.msgpack.Decoder(list[record_type])  # type: ignore[valid-type]  # a type at run time
 
     async def note(self, portal_id: PortalId) -> bytes | None:
@@ -131,7 +137,7 @@ class GenerationStore(Generic[Record]):
             layout = next_generation(layout)
         # what a run that was killed has left under these keys
         await self._tables.delete_partitions(self._table, layout.key_prefix(portal_id), None)
-        count = await self._write(portal_id, layout, batches)
+        count = await self._write(portal_id, layout, batches, await self._screen(portal_id))
         generation = _Generation(layout, msgspec.Raw(note))
         await self._sync_state.write(portal_id, self._kind, msgspec.json.encode(generation))
         await self._tables.delete_partitions(
@@ -139,13 +145,27 @@ class GenerationStore(Generic[Record]):
         )
         return count
 
+    async def screen(self, portal_id: PortalId) -> None:
+        """Writes anew what there is, without what may no longer be known."""
+        note = await self.note(portal_id)
+        if note is None:
+            return
+        count = 0
+        async for block in self.blocks(portal_id):
+            count += len(block)
+        await self.replace(portal_id, self.blocks(portal_id), expected=count, note=note)
+
     async def delete_portal(self, portal_id: PortalId) -> None:
         """Deletes the portal's records."""
         await self._sync_state.delete(portal_id, self._kind)
         await self._tables.delete_partitions(self._table, f"{portal_id}|", None)
 
     async def _write(
-        self, portal_id: PortalId, layout: Layout, batches: AsyncIterator[Sequence[Record]]
+        self,
+        portal_id: PortalId,
+        layout: Layout,
+        batches: AsyncIterator[Sequence[Record]],
+        screened: Callable[[Record], Record | None],
     ) -> int:
         table = await self._tables.table(self._table)
         count, block = 0, 0
@@ -164,7 +184,10 @@ class GenerationStore(Generic[Record]):
                 held.clear()
 
         async for batch in batches:
-            for record in batch:
+            for given in batch:
+                record = screened(given)
+                if record is None:
+                    continue
                 belongs = _block_of(layout, self._id_of(record))
                 if belongs != block:
                     close_block()

@@ -53,6 +53,10 @@ class Overlay:
         """This overlay with later changes on top."""
         return Overlay({**self._changes, **newer})
 
+    def without(self, user_id: UserId) -> Overlay:
+        """This overlay but for one contact."""
+        return Overlay({u: change for u, change in self._changes.items() if u != user_id})
+
     def encode(self) -> bytes:
         """The overlay as it is stored."""
         return zlib.compress(msgspec.msgpack.encode(list(self._changes.items())), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +12,7 @@ from storage.generations import GenerationStore
 from usage.model import Device, Usage, UsageStatus, UsageSummary
 
 if TYPE_CHECKING:
+    from storage.erasures import ErasureStore
     from storage.sync_state import SyncStateStore
     from storage.tables import Tables
 
@@ -21,14 +22,37 @@ SUMMARY_KIND = "usage-summary"
 class UsageStore:
     """Reads usage by user ID or block by block; replaces a portal's usage as a whole."""
 
-    def __init__(self, tables: Tables, sync_state: SyncStateStore) -> None:
+    def __init__(self, tables: Tables, sync_state: SyncStateStore, erasures: ErasureStore) -> None:
         self._sync_state = sync_state
+        self._erasures = erasures
         self._usage = GenerationStore(
-            tables, sync_state, "Usage", "usage", Usage, lambda usage: usage.user_id
+            tables, sync_state, "Usage", "usage", Usage, lambda usage: usage.user_id, self._of_known
         )
         self.devices = GenerationStore(
-            tables, sync_state, "Devices", "devices", Device, lambda d: d.device_id
+            tables,
+            sync_state,
+            "Devices",
+            "devices",
+            Device,
+            lambda d: d.device_id,
+            self._without_user,
         )
+
+    async def _of_known(self, portal_id: PortalId) -> Callable[[Usage], Usage | None]:
+        erasures = await self._erasures.of(portal_id)
+        return lambda u: u if erasures.shown_id(u.user_id) == u.user_id else None
+
+    async def _without_user(self, portal_id: PortalId) -> Callable[[Device], Device]:
+        """Devices are often named after those who use them."""
+        erasures = await self._erasures.of(portal_id)
+
+        def screened(device: Device) -> Device:
+            user_id = device.user_id
+            if user_id is None or erasures.shown_id(user_id) == user_id:
+                return device
+            return msgspec.structs.replace(device, name=None, user_id=None)
+
+        return screened
 
     async def status(self, portal_id: PortalId) -> UsageStatus | None:
         """The last complete usage run of the portal, None before the first."""
@@ -71,6 +95,11 @@ class UsageStore:
         return await self._usage.replace(
             status.portal_id, usages, expected=contact_count, note=msgspec.json.encode(status)
         )
+
+    async def screen(self, portal_id: PortalId) -> None:
+        """Drops what is known of erased persons."""
+        await self._usage.screen(portal_id)
+        await self.devices.screen(portal_id)
 
     async def delete_portal(self, portal_id: PortalId) -> None:
         """Deletes the portal's usage and devices."""

@@ -8,6 +8,7 @@ import pytest
 
 from errors import LedgerError
 from identifiers import UserId
+from storage.erasures import ErasureStore
 from storage.sync_state import SyncStateStore
 from storage.tables import Tables
 from storage.usage import UsageStore
@@ -32,7 +33,7 @@ def many(count: int, **values: object) -> list[Usage]:
 @pytest.fixture
 def store(tables: Tables) -> UsageStore:
     """A store that no other test uses."""
-    return UsageStore(tables, SyncStateStore(tables))
+    return UsageStore(tables, SyncStateStore(tables), ErasureStore(tables))
 
 
 async def read(store: UsageStore, portal_id: object) -> list[Usage]:
