@@ -11,6 +11,7 @@ import ledger.triggers
 import monitor.triggers
 import portals.triggers
 import reclamation.triggers
+import usage.triggers
 import webhooks.triggers
 from web.triggers import openapi_blueprint
 
@@ -24,6 +25,7 @@ AREAS = (
     reclamation.triggers.api,
     exports.triggers.api,
     webhooks.triggers.api,
+    usage.triggers.api,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True):
     webhook_retry_seconds: int
     webhook_private_hosts: frozenset[str]
     storage_timeout_seconds: int
+    product_used_days: int
+    product_rarely_used_days: int
 
     def cloud(self, name: str) -> Cloud:
         """The cloud of that name. Raises InvalidInput listing those that the deployment knows."""
@@ -145,6 +147,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         reclamation_validity_hours=_whole(environment, "RECLAMATION_VALIDITY_HOURS", 24, 1, 168),
         export_max_bytes=_whole(environment, "EXPORT_MAX_BYTES", 64_000_000, 10_000, 128_000_000),
         storage_timeout_seconds=_whole(environment, "STORAGE_TIMEOUT_SECONDS", 20, 1, 120),
+        product_used_days=_whole(environment, "PRODUCT_USED_DAYS", 30, 1, 3650),
+        product_rarely_used_days=_whole(environment, "PRODUCT_RARELY_USED_DAYS", 90, 1, 3650),
     )
 
 

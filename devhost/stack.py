@@ -173,6 +173,7 @@ class Stack:
             "RECALCULATION_SCHEDULE": "0 0 */5 * * *",
             "DIGEST_SCHEDULE": _SELDOM,
             "CATALOGUE_SCHEDULE": _SELDOM,
+            "USAGE_SCHEDULE": _SELDOM,
         }
         if self._with_simulator:
             url = self.simulator_url

@@ -20,6 +20,7 @@ _SCHEDULES = {
     "RECALCULATION_SCHEDULE": "0 0 */5 * * *",
     "DIGEST_SCHEDULE": "0 0 6 * * 1",
     "CATALOGUE_SCHEDULE": "0 0 3 * * 0",
+    "USAGE_SCHEDULE": "0 0 6 * * *",
 }
 _STORAGE = (
     "AzureWebJobsStorage",

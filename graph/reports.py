@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
 
 import msgspec
-from kiota_http.middleware.options import RedirectHandlerOption
 
-from errors import GraphUnreachable
-from graph.client import failed
 from graph.errors import unreadable_success
 from graph.paging import PageOf, pages
 from graph.permissions import REPORT_SETTINGS_READ, REPORTS_READ
-from graph.retry import RETRY_STATUSES, backoff_seconds, retry_after_seconds
 from identifiers import UserId
 from usage.model import (
     ACTIVATIONS,
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
 MAX_NAME_CHARACTERS = 200
 _CONCEALED = re.compile(r"[0-9A-F]{32}")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-# A download link lives for minutes; a new one is asked for at each try.
-_LINK_STATUSES = frozenset({401, 403, 404, 410}) | RETRY_STATUSES
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -94,50 +85,15 @@ async def names_concealed(graph: GraphClient) -> bool | None:
 async def download_report(
     graph: GraphClient, report: str, period: ReportPeriod, target: BinaryIO
 ) -> None:
-    """Writes a report's CSV into `target`, in one piece or not at all.
+    """Writes a report's CSV into `target`, in one piece or not at all. Raises GraphError.
 
-    Graph redirects to an address of the report service that is its own key;
-    the access token is not sent there. Raises GraphError.
     Source: https://learn.microsoft.com/graph/api/resources/report
     """
-    for attempt in range(graph.max_retries + 1):
-        last = attempt == graph.max_retries
-        target.seek(0)
-        target.truncate()
-        address = await _address(graph, report, period)
-        try:
-            answer = await graph.download(address, target)
-        except GraphUnreachable:
-            if last:
-                raise
-            delay = backoff_seconds(attempt, 0.5)
-        else:
-            if answer.is_success:
-                target.seek(0)
-                return
-            if last or answer.status_code not in _LINK_STATUSES:
-                raise unreadable_success(None)
-            wanted = retry_after_seconds(answer.headers.get("Retry-After"), datetime.now(UTC))
-            delay = wanted if wanted is not None else backoff_seconds(attempt, 0.5)
-        graph.counts.retries += 1
-        await asyncio.sleep(delay)
+    from graph.downloads import download_redirected
 
-
-async def _address(graph: GraphClient, report: str, period: ReportPeriod) -> str:
-    request = _request(graph, report, period)
-    request.add_request_options([RedirectHandlerOption(should_redirect=False)])
-    answer = await graph.answer(request)
-    if not answer.is_redirect:
-        raise unreadable_success(None) if answer.is_success else failed(answer, REPORTS_READ)
-    address = answer.headers.get("Location", "")
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme == "https" and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise unreadable_success(answer.headers.get("request-id"))
-    return str(address)
+    await download_redirected(
+        graph, lambda: _request(graph, report, period), target, permission=REPORTS_READ
+    )
 
 
 def _request(graph: GraphClient, report: str, period: ReportPeriod) -> RequestInformation:

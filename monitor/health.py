@@ -14,6 +14,7 @@ from compliance.messages import QUEUE as RECALCULATIONS
 from errors import CredentialMissing, LedgerError
 from imports.messages import QUEUE as IMPORTS
 from reclamation.messages import QUEUE as RECLAMATIONS
+from usage.messages import QUEUE as USAGE
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -67,7 +68,7 @@ async def _storage(ledger: Ledger) -> Finding:
 
 async def _queues(ledger: Ledger) -> Finding:
     waiting = poisoned = 0
-    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE):
         waiting += await ledger.queue.length(queue)
         poisoned += await ledger.queue.length(f"{queue}-poison")
     if poisoned:

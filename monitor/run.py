@@ -10,7 +10,7 @@ import msgspec
 
 from identifiers import PortalId, RunId
 
-Task = Literal["connection_test", "import", "recalculation", "reclamation", "erasure"]
+Task = Literal["connection_test", "import", "recalculation", "reclamation", "erasure", "usage"]
 Trigger = Literal["timer", "manual", "queue"]
 State = Literal["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"]
 FINISHED: frozenset[State] = frozenset({"Succeeded", "PartiallySucceeded", "Failed"})

@@ -19,6 +19,7 @@ from monitor.run import FINISHED, Run, State
 from reclamation.messages import QUEUE as RECLAMATIONS
 from reclamation.messages import ReclamationMessage
 from reclamation.service import end_early
+from usage.messages import QUEUE as USAGE
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -85,7 +86,7 @@ async def review_poison_queues(ledger: Ledger) -> int:
     reaches the poison queue, and stays there to be looked at.
     """
     ended = 0
-    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE):
         for content in await ledger.queue.peek(f"{queue}-poison", _POISON_LOOKED_AT):
             try:
                 run = await ledger.runs.get(msgspec.json.decode(content, type=_RunMessage).run_id)

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-import msgspec
 from pydantic import Field, SecretStr
 
 from identifiers import ClientId, SkuId, TenantId
@@ -88,6 +87,11 @@ class ConnectionRequest(Contract):
     client_id: UUID
     cloud: str = Field("AzurePublic", min_length=1, max_length=64)
     credential: CredentialRequest
+    tasks: list[UsageTask] = Field([], description="Usage tasks; each needs more permissions.")
+    report_period: ReportPeriod = "D90"
+    inactive_days: int = Field(
+        90, ge=1, le=3650, description="Days without activity until a contact is inactive."
+    )
 
 
 class TestConnectionRequest(ConnectionRequest):
@@ -113,22 +117,11 @@ class CreatePortalRequest(ConnectionRequest):
     description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
     exclusions: Exclusions = []
     enabled: bool = True
-    tasks: list[UsageTask] = Field([], description="Usage tasks; each needs more permissions.")
-    report_period: ReportPeriod = "D90"
-    inactive_days: int = Field(
-        90, ge=1, le=3650, description="Days without activity until a contact is inactive."
-    )
     reclamation_allowed: bool = Field(False, description=RECLAMATION_ALLOWED)
 
     def input(self) -> PortalInput:
         """What the service takes."""
-        entered = _portal_input(self, self.name, self.description, self.enabled)
-        return msgspec.structs.replace(
-            entered,
-            tasks=frozenset(self.tasks),
-            report_period=self.report_period,
-            inactive_days=self.inactive_days,
-        )
+        return _portal_input(self, self.name, self.description, self.enabled)
 
 
 def _portal_input(
@@ -146,6 +139,9 @@ def _portal_input(
         credential=request.credential.input(),
         exclusions=frozenset(SkuId(str(sku_id)) for sku_id in request.exclusions),
         enabled=enabled,
+        tasks=frozenset(request.tasks),
+        report_period=request.report_period,
+        inactive_days=request.inactive_days,
         reclamation_allowed=request.reclamation_allowed,
     )
 

@@ -29,7 +29,7 @@ from portals.certificates import (
 from portals.connection_test import test_connection
 from portals.model import ConnectionTest, Credential, Portal, TestStep, checked_name, folded_name
 from portals.saving import create_with_credential, update_with_credential
-from usage.model import ReportPeriod, UsageTask
+from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -422,7 +422,8 @@ async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
 
 def _tasks(portal: Portal | PortalInput) -> list[GraphTask]:
     """What the portal's application is to do in the tenant."""
-    return ["import", "reclamation"] if portal.reclamation_allowed else ["import"]
+    reclaiming: list[GraphTask] = ["reclamation"] if portal.reclamation_allowed else []
+    return ["import", *reclaiming, *(task for task in USAGE_TASKS if task in portal.tasks)]
 
 
 async def _tested(

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from identifiers import PortalId
+from identifiers import PortalId, canonical_guid
 from storage.blocks import Layout, join_properties, layout_for, next_generation, split_properties
+from storage.tables import Page, unusable_continuation
 
 if TYPE_CHECKING:
     from storage.sync_state import SyncStateStore
     from storage.tables import Operation, Tables
 
 Record = TypeVar("Record")
+# A filtered list reads this many blocks a request at most, some 6,000 records.
+MAX_BLOCKS_PER_PAGE = 64
 _BLOCKS_PER_READ = 8
 _BLOCKS_PER_WRITE = 64
 
@@ -119,6 +122,39 @@ class GenerationStore(Generic[Record]):
             ):
                 yield self._decode(join_properties("Data", row))
 
+    async def list_page(
+        self,
+        portal_ids: Sequence[PortalId],
+        *,
+        top: int,
+        continuation: str | None,
+        matches: Callable[[Record], bool],
+    ) -> Page[tuple[PortalId, Record]]:
+        """Records of the portals that match, in the order of portal and ID.
+
+        A page may hold fewer than `top` and still continue, since a request
+        reads a bounded number of blocks.
+        """
+        after_portal, after_id = _position(continuation)
+        items: list[tuple[PortalId, Record]] = []
+        budget = MAX_BLOCKS_PER_PAGE
+        for portal_id in sorted(portal_ids):
+            if after_portal is not None and portal_id < after_portal:
+                continue
+            after = after_id if portal_id == after_portal else None
+            async for block in self.blocks(portal_id, after):
+                budget -= 1
+                for record in block:
+                    if (after is not None and self._id_of(record) <= after) or not matches(record):
+                        continue
+                    items.append((portal_id, record))
+                    if len(items) > top:
+                        items.pop()
+                        return Page(items, f"{portal_id}|{self._id_of(items[-1][1])}")
+                if budget <= 0 and block:
+                    return Page(items, f"{portal_id}|{self._id_of(block[-1])}")
+        return Page(items, None)
+
     async def replace(
         self,
         portal_id: PortalId,
@@ -203,6 +239,15 @@ class GenerationStore(Generic[Record]):
 
     def _decode(self, content: bytes) -> list[Record]:
         return self._decoder.decode(zlib.decompress(content))
+
+
+def _position(continuation: str | None) -> tuple[str | None, str | None]:
+    if continuation is None:
+        return None, None
+    portal_id, _, id_ = continuation.partition("|")
+    if canonical_guid(portal_id) is None or canonical_guid(id_) is None:
+        raise unusable_continuation()
+    return portal_id, id_
 
 
 def _block_of(layout: Layout, id_: str) -> int:

@@ -150,13 +150,16 @@ class SyncStateStore:
         except (PreconditionFailed, NotFound) as error:
             raise _lost(lease.portal_id) from error
 
-    async def current_lease(self, portal_id: PortalId, now: datetime) -> Lease | None:
-        """The lease somebody holds at `now`, None if it is free."""
+    async def current_lease(
+        self, portal_id: PortalId, now: datetime, *, kind: str = LEASE_KIND
+    ) -> Lease | None:
+        """The lease of that kind that somebody holds at `now`, None if it is free."""
         table = await self._tables.table(TABLE)
-        row = await self._tables.get(table, portal_id, LEASE_KIND)
+        row = await self._tables.get(table, portal_id, kind)
         if row is None or row["ExpiresAt"] <= now:
             return None
-        return Lease(portal_id, row["Owner"], RunId(row["RunId"]), row["ExpiresAt"], row["_etag"])
+        run_id = RunId(row["RunId"])
+        return Lease(portal_id, row["Owner"], run_id, row["ExpiresAt"], row["_etag"], kind)
 
     async def _put(self, lease: Lease, etag: str | None) -> Lease:
         table = await self._tables.table(TABLE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from usage.families import family_of_activation, family_of_plan
-from usage.model import ACTIVATIONS, Activation, Family, UserDevice
+from usage.model import Activation, Family, UserDevice
 
 if TYPE_CHECKING:
     from identifiers import ServicePlanId, SkuId
@@ -64,7 +64,7 @@ def hybrid_facts(
 
     Whether something is installed is unknown until activations or devices were read.
     """
-    known = status is not None and (ACTIVATIONS in status.refreshed_on or "devices" in status.tasks)
+    known = status is not None and not {"roster", "devices"}.isdisjoint(status.tasks)
     entitled = _entitled(contact, entitlements)
     facts = []
     for family in Family:

@@ -1,0 +1,240 @@
+"""Finds out what the contacts of a portal use: starts usage runs, and executes them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from errors import Conflict, LeaseLost, LedgerError
+from identifiers import PortalId, RunId
+from imports.lease import held_lease
+from monitor.recorder import RunRecorder
+from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
+from usage.collect import Collector
+from usage.joined import contacts_with_usage
+from usage.messages import QUEUE, UsageMessage
+from usage.model import UsageStatus
+from usage.tally import Tally
+
+if TYPE_CHECKING:
+    from composition import Ledger
+    from graph.client import GraphClient
+    from portals.model import Portal
+    from usage.collect import Found
+
+LEASE_KIND = "usage-lease"
+LEASE_WAIT_SECONDS = 5
+MAX_ATTEMPTS = 1000
+CONCEALED = RunError(
+    code="report_names_concealed",
+    message="The tenant hides the names of users in its reports, so nothing of them was kept.",
+    remedy="In the Microsoft 365 admin center, under Settings, Org settings, Reports, turn off "
+    "“Display concealed user, group, and site names in all reports”; then start the task again.",
+)
+
+
+async def start_usage(
+    ledger: Ledger,
+    portal_id: PortalId,
+    trigger: Trigger,
+    *,
+    parent_run_id: RunId | None = None,
+    requested_by: str | None = None,
+) -> Run:
+    """Queues a portal's usage run and returns it; one that is going on is returned instead.
+
+    Raises NotFound, and Conflict for a portal that is disabled, has no usage
+    task switched on, or was never imported.
+    """
+    portal = await ledger.portals.get(portal_id)
+    if not portal.enabled:
+        raise Conflict(
+            f"Portal {portal.name} is disabled.",
+            remedy="Enable the portal, then start the task.",
+            code="portal_disabled",
+        )
+    if not portal.tasks:
+        raise Conflict(
+            f"Portal {portal.name} has no usage task switched on.",
+            remedy="PATCH the portal with tasks: roster, access, sign_ins, devices.",
+            code="no_usage_task",
+        )
+    if await ledger.sync_state.summary(portal_id) is None:
+        raise not_imported(portal)
+    lease = await ledger.sync_state.current_lease(portal_id, ledger.clock(), kind=LEASE_KIND)
+    if lease is not None and parent_run_id is None:
+        return await ledger.runs.get(lease.run_id)
+    now = ledger.clock()
+    run = Run(
+        new_run_id(now),
+        "usage",
+        trigger,
+        "Queued",
+        now,
+        portal_id=portal_id,
+        portal_name=portal.name,
+        parent_run_id=parent_run_id,
+        requested_by=requested_by,
+    )
+    await ledger.runs.create(run)
+    await ledger.queue.send(QUEUE, msgspec.json.encode(UsageMessage(portal_id, run.run_id)))
+    return run
+
+
+def not_imported(portal: Portal) -> Conflict:
+    """The error for a portal whose contacts are not known yet."""
+    return Conflict(
+        f"Portal {portal.name} was never imported, so nobody is known to whom usage belongs.",
+        remedy="Import the portal first.",
+        code="not_imported",
+    )
+
+
+async def start_all_usage(ledger: Ledger) -> Run | None:
+    """Queues the usage run of every enabled portal with a task switched on and an import.
+
+    Returns their parent run, None if there is no such portal.
+    """
+    imported = {summary.portal_id async for summary in ledger.sync_state.summaries()}
+    portals = [
+        portal
+        for portal in await ledger.portals.list()
+        if portal.enabled and portal.tasks and portal.portal_id in imported
+    ]
+    if not portals:
+        return None
+    parent = new_parent("usage", "timer", len(portals), ledger.clock())
+    await ledger.runs.create(parent)
+    for portal in portals:
+        await start_usage(ledger, portal.portal_id, "timer", parent_run_id=parent.run_id)
+    return parent
+
+
+async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -> None:
+    """Executes the usage run of a message.
+
+    What the tenant, the credential or the portal does wrong ends the run as
+    failed, and is settled; what was known before stays. LeaseLost re-queues
+    the message. Storage failures and defects are raised.
+    """
+    run = await ledger.runs.get(message.run_id)
+    if run.state in FINISHED:
+        return
+    recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    try:
+        async with held_lease(
+            ledger.sync_state,
+            message.portal_id,
+            owner=f"{worker}-{uuid.uuid4()}",
+            run_id=message.run_id,
+            clock=ledger.clock,
+            seconds=ledger.settings.lease_seconds,
+            kind=LEASE_KIND,
+        ):
+            await recorder.start()
+            await _settled(ledger, message, recorder)
+    except LeaseLost:
+        await _hand_over(ledger, message, recorder)
+
+
+async def _hand_over(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
+    if message.attempt >= MAX_ATTEMPTS:
+        await recorder.fail(
+            LedgerError(
+                f"The run waited {MAX_ATTEMPTS} times for another one of the same portal.",
+                remedy="Look at the portal's other runs; one of them may be stuck.",
+                code="usage_stuck",
+            )
+        )
+        return
+    await recorder.flush()
+    following = msgspec.structs.replace(message, attempt=message.attempt + 1)
+    await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=LEASE_WAIT_SECONDS)
+
+
+async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
+    try:
+        portal = await ledger.portals.get(message.portal_id)
+        material = await ledger.credentials.read(portal.credential)
+        cloud = ledger.settings.cloud(portal.cloud)
+        async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
+            try:
+                found = await _collect(ledger, portal, graph, recorder)
+            finally:
+                recorder.set_count("graph_requests", graph.counts.requests)
+                recorder.set_count("graph_retries", graph.counts.retries)
+                recorder.set_count("graph_throttled", graph.counts.throttled)
+    except LeaseLost:
+        raise
+    except LedgerError as failure:
+        if failure.status == 503:
+            raise
+        await recorder.fail(failure)
+    else:
+        error = _shortcoming(found)
+        if found.concealed:
+            recorder.log("warning", f"{CONCEALED.message} {CONCEALED.remedy}")
+        await recorder.finish("PartiallySucceeded" if error else "Succeeded", error)
+
+
+def _shortcoming(found: Found) -> RunError | None:
+    if found.concealed:
+        return CONCEALED
+    if not found.unavailable:
+        return None
+    lacked = dict.fromkeys(found.unavailable.values())
+    tasks = ", ".join(found.unavailable)
+    return RunError(
+        code="usage_task_unavailable",
+        message=f"Unavailable for want of {', '.join(lacked)}: {tasks}.",
+        remedy="Grant the app registration what is missing, with admin consent, or switch the "
+        "tasks off. A license of that name is bought for the tenant.",
+    )
+
+
+async def _collect(
+    ledger: Ledger, portal: Portal, graph: GraphClient, recorder: RunRecorder
+) -> Found:
+    imported = await ledger.sync_state.summary(portal.portal_id)
+    if imported is None:
+        raise not_imported(portal)
+    with Collector(graph, portal.report_period, recorder) as collector:
+        await collector.read(portal.tasks)
+        await collector.join(ledger.contacts.blocks(portal.portal_id))
+        found = collector.found
+        status = UsageStatus(
+            portal.portal_id,
+            ledger.clock(),
+            recorder.run.run_id,
+            portal.report_period,
+            tuple(found.tasks),
+            found.refreshed_on,
+            found.concealed,
+            found.unavailable,
+        )
+        devices = await ledger.usage.devices.replace(
+            portal.portal_id, collector.devices(), expected=imported.contact_count
+        )
+        users = await ledger.usage.replace(
+            status, collector.usages(), contact_count=imported.contact_count
+        )
+    recorder.set_count("contacts_with_usage", users)
+    recorder.set_count("devices", devices)
+    await _sum_up(ledger, status)
+    return found
+
+
+async def _sum_up(ledger: Ledger, status: UsageStatus) -> None:
+    tally = Tally(
+        status,
+        await ledger.licenses.list_licenses(status.portal_id),
+        today=ledger.clock().date(),
+        used_days=ledger.settings.product_used_days,
+        rarely_used_days=ledger.settings.product_rarely_used_days,
+    )
+    async for block in contacts_with_usage(ledger, status.portal_id):
+        for contact, usage in block:
+            tally.add(contact, usage)
+    await ledger.usage.save_summary(status.portal_id, tally.summary())
