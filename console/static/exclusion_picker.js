@@ -91,7 +91,7 @@ function listbox(title, onMove) {
   let active = 0;
   const count = h("span", { class: "quiet" });
   const box = h("ul", { role: "listbox", "aria-label": title, "aria-multiselectable": "true", tabindex: "0", class: "listbox" });
-  const options = () => [...box.children].filter((option) => option.dataset.id);
+  const options = () => [...box.children];
 
   const mark = () => {
     const all = options();
@@ -158,10 +158,7 @@ function listbox(title, onMove) {
       const shown = new Set(rows.map((row) => row.skuId));
       for (const id of selected) if (!shown.has(id)) selected.delete(id);
       replace(count, `(${number(rows.length)})`);
-      replace(
-        box,
-        rows.length ? rows.map((row) => optionFor(row, title)) : h("li", { class: "quiet", role: "presentation" }, "None"),
-      );
+      replace(box, rows.map((row) => optionFor(row, title)));
       mark();
     },
     onDrop(take) {

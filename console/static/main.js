@@ -73,8 +73,10 @@ function shell(who) {
     openNav(nav, menu, false);
     menu.focus();
   });
+  const skip = h("button", { type: "button", class: "skip button", on: { click: focusContent } }, "Skip to content");
   replace(
     app,
+    skip,
     h(
       "header",
       { class: "top" },
@@ -88,6 +90,10 @@ function shell(who) {
     h("div", { class: "frame" }, nav, h("main", { id: "main", tabindex: "-1" })),
     h("div", { id: "notices", class: "notices" }),
   );
+}
+
+function focusContent() {
+  document.getElementById("main").focus();
 }
 
 function openNav(nav, menu, open) {

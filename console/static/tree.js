@@ -15,7 +15,7 @@ export function tree({ label, nodes, current, href, onDrop }) {
   const root = h("ul", { class: "tree", role: "tree", "aria-label": label });
   root.append(...nodes.map((node) => item(node, 1, { current, href, onDrop })));
   const items = () =>
-    [...root.querySelectorAll("[role=treeitem]")].filter((each) => !each.parentElement.closest("[aria-expanded=false]"));
+    [...root.querySelectorAll("[role=treeitem]")].filter((each) => each.checkVisibility());
   const start = root.querySelector("[aria-selected=true]") ?? root.querySelector("[role=treeitem]");
   if (start) start.tabIndex = 0;
   const focus = (target) => {
@@ -39,7 +39,7 @@ export function tree({ label, nodes, current, href, onDrop }) {
       ArrowLeft: () =>
         expanded === "true"
           ? here.setAttribute("aria-expanded", "false")
-          : focus(here.parentElement.closest("[role=treeitem]")),
+          : focus(here.closest("ul").previousElementSibling),
       Enter: () => (location.hash = here.dataset.href),
       " ": () => (location.hash = here.dataset.href),
     };
@@ -55,23 +55,24 @@ function item(node, level, { current, href, onDrop }) {
   const children = node.directories ?? [];
   const row = h(
     "div",
-    { class: "tree-row" },
-    icon("folder"),
-    h("span", { class: "tree-name" }, node.name),
-    h("span", { class: "quiet" }, number(node.total)),
-  );
-  const element = h(
-    "li",
     {
       role: "treeitem",
+      class: "tree-row",
       tabindex: "-1",
       "aria-level": level,
       "aria-selected": String(node.path === current),
       "aria-expanded": children.length ? "true" : null,
-      "aria-label": `${node.name}, ${number(node.total)} products`,
       "data-href": href(node.path),
-      "data-path": node.path,
     },
+    icon("folder"),
+    h("span", { class: "tree-name" }, node.name),
+    h("span", { class: "quiet" }, number(node.total), h("span", { class: "unseen" }, " products")),
+  );
+  row.addEventListener("click", () => (location.hash = href(node.path)));
+  if (node.path) acceptDrops(row, (data) => onDrop(node.path, data));
+  return h(
+    "li",
+    { role: "none" },
     row,
     children.length > 0 &&
       h(
@@ -80,9 +81,6 @@ function item(node, level, { current, href, onDrop }) {
         children.map((child) => item(child, level + 1, { current, href, onDrop })),
       ),
   );
-  row.addEventListener("click", () => (location.hash = href(node.path)));
-  if (node.path) acceptDrops(row, (data) => onDrop(node.path, data));
-  return element;
 }
 
 function acceptDrops(row, take) {

@@ -6,7 +6,7 @@ import { badge, busy, choices, command, commandBar, filterBar, filterSelect, hea
 import { notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { number, words } from "../format.js";
-import { portalChoices } from "../names.js";
+import { portalFilter } from "../names.js";
 import { address } from "../router.js";
 import { showProgress } from "../runs.js";
 import { empty, fillLater } from "../states.js";
@@ -19,7 +19,6 @@ const A_PAGE = 100;
 /** Shows the page; portal and status are filters. */
 export function show(main, { query, signal }) {
   const live = h("div", { class: "live", "aria-live": "polite" });
-  const filters = h("div");
   const list = h("div");
   replace(
     main,
@@ -29,14 +28,11 @@ export function show(main, { query, signal }) {
       command("refresh", "Refresh", () => reload()),
     ),
     live,
-    filters,
-    list,
-  );
-  fillLater(filters, signal, async () =>
     filterBar(
       filterSelect("Status", "status", choices(STATUSES), query.get("status")),
-      filterSelect("Portal", "portal", await portalChoices(signal), query.get("portal")),
+      portalFilter(query.get("portal"), signal),
     ),
+    list,
   );
   function refill() {
     fillLater(list, signal, () => positionsView(query, signal), "Loading positions");

@@ -2,11 +2,11 @@
 
 import { all, get, page } from "../api.js";
 import { utilization } from "../charts.js";
-import { badge, command, commandBar, filterBar, filterSearch, filterSelect, heading, iconButton, reload } from "../controls.js";
+import { badge, command, commandBar, filterBar, filterSearch, heading, iconButton, reload } from "../controls.js";
 import { h, replace } from "../dom.js";
 import { number } from "../format.js";
 import { askToMove, moveDropped } from "../move_product.js";
-import { portalChoices } from "../names.js";
+import { portalFilter } from "../names.js";
 import { address, withFilters } from "../router.js";
 import { empty, fillLater } from "../states.js";
 import { serverTable, table } from "../table.js";
@@ -17,24 +17,20 @@ const A_PAGE = 100;
 
 /** Shows the page; directory, portal and search are filters. */
 export function show(main, { query, signal }) {
-  const filters = h("div");
   const directories = h("div", { class: "master-list" });
   const list = h("div");
   replace(
     main,
     heading("Licenses and products", [], "Imported data is read-only: the tenant leads. Only the directory of a product is yours to change."),
     commandBar(command("refresh", "Refresh", () => reload())),
-    filters,
+    filterBar(
+      filterSearch("Search products", "search", query.get("search")),
+      portalFilter(query.get("portal"), signal),
+    ),
     h("div", { class: "master-details has-both" }, h("div", { class: "master" }, h("h2", {}, "Directories"), directories), h("div", { class: "details" }, list)),
   );
   const known = get("/directories", {}, signal);
   known.catch(() => {});
-  fillLater(filters, signal, async () =>
-    filterBar(
-      filterSearch("Search products", "search", query.get("search")),
-      filterSelect("Portal", "portal", await portalChoices(signal), query.get("portal")),
-    ),
-  );
   fillLater(directories, signal, async () => directoriesView((await known).value, query));
   fillLater(list, signal, async () => productsView(query, paths((await known).value), signal), "Loading products");
 }

@@ -4,7 +4,7 @@ import { page } from "../api.js";
 import { badge, choices, command, commandBar, filterBar, filterSelect, heading, reload } from "../controls.js";
 import { h, replace } from "../dom.js";
 import { count, duration, moment, words } from "../format.js";
-import { portalChoices } from "../names.js";
+import { portalFilter } from "../names.js";
 import { address } from "../router.js";
 import { ended, pause } from "../runs.js";
 import { empty, fillLater } from "../states.js";
@@ -18,21 +18,17 @@ const WHILE_IDLE_MS = 15_000;
 
 /** Shows the page; task, state and portal are filters. */
 export function show(main, { query, signal }) {
-  const filters = h("div");
   const list = h("div");
   replace(
     main,
     heading("Monitor", [], "Every import, recalculation and test is a run."),
     commandBar(command("refresh", "Refresh", () => reload())),
-    filters,
-    list,
-  );
-  fillLater(filters, signal, async () =>
     filterBar(
       filterSelect("Task", "task", choices(TASKS), query.get("task")),
       filterSelect("State", "state", choices(STATES), query.get("state")),
-      filterSelect("Portal", "portal", await portalChoices(signal), query.get("portal")),
+      portalFilter(query.get("portal"), signal),
     ),
+    list,
   );
   fillLater(list, signal, async () => {
     const place = h("div");

@@ -4,7 +4,7 @@ import { page } from "../api.js";
 import { badge, choices, command, commandBar, filterBar, filterSearch, filterSelect, heading, reload } from "../controls.js";
 import { h, replace } from "../dom.js";
 import { number, words } from "../format.js";
-import { licenseTitles, portalChoices } from "../names.js";
+import { licenseTitles, portalFilter, portalNames } from "../names.js";
 import { address } from "../router.js";
 import { empty, fillLater } from "../states.js";
 import { serverTable } from "../table.js";
@@ -15,24 +15,19 @@ const TITLES_SHOWN = 3;
 
 /** Shows the page; portal, kind, blocked and search are filters. */
 export function show(main, { query, signal }) {
-  const filters = h("div");
   const list = h("div");
+  const portals = portalNames(signal);
   replace(
     main,
     heading("People", [], "Contacts are the users of your tenants."),
     commandBar(command("refresh", "Refresh", () => reload())),
-    filters,
-    list,
-  );
-  const portals = portalChoices(signal);
-  portals.catch(() => {});
-  fillLater(filters, signal, async () =>
     filterBar(
       filterSearch("Search people", "search", query.get("search")),
-      filterSelect("Portal", "portal", await portals, query.get("portal")),
+      portalFilter(query.get("portal"), signal, portals),
       filterSelect("Kind", "kind", choices(KINDS), query.get("kind")),
       filterSelect("Sign-in", "blocked", [["", "All"], ["false", "Allowed"], ["true", "Blocked"]], query.get("blocked")),
     ),
+    list,
   );
   fillLater(list, signal, async () => {
     const contacts = await page(

@@ -6,7 +6,7 @@ import { credentialForm } from "../credential_form.js";
 import { ask, notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { exclusionPicker } from "../exclusion_picker.js";
-import { count, day, moment, number, relative, words } from "../format.js";
+import { day, moment, number, relative, words } from "../format.js";
 import { address, go } from "../router.js";
 import { showProgress } from "../runs.js";
 import { fillLater, loading, message } from "../states.js";
@@ -97,7 +97,7 @@ async function deletePortal(portal) {
     },
   });
   if (!deleted) return;
-  notify("success", `${deleted.message} ${count(deleted.licenses, "license")} in the ledger.`);
+  notify("success", `${deleted.name} was deleted. ${deleted.message}`);
   go(["portals"]);
 }
 

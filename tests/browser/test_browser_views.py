@@ -1,0 +1,150 @@
+"""Every view: accessible in light and dark, wide and narrow; and no name is ever run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from simulator.control import Control
+from tests.browser.console_tab import Console
+from tests.browser.tenants import HOSTILE, Shown, fill
+from tests.e2e.admin import Admin
+
+VIEWS = [*Shown("", "", "", "", "", "").views]
+SERIOUS = ("serious", "critical")
+SHAPES: list[tuple[str, int]] = [("light", 1280), ("dark", 390)]
+
+
+@pytest.fixture(scope="package")
+def shown(admin: Admin, cloud: Control) -> Shown:
+    """A ledger full of hostile names."""
+    return fill(admin, cloud)
+
+
+@pytest.mark.parametrize(("scheme", "width"), SHAPES)
+async def test_no_view_has_a_serious_barrier(
+    console: Console, page: Page, shown: Shown, axe: str, scheme: Any, width: int
+):
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": 900})
+    found: dict[str, Any] = {}
+    for view, address in shown.views.items():
+        await console.open(address)
+        found[view] = await barriers(page, axe)
+    assert {view: barriers for view, barriers in found.items() if barriers} == {}
+
+
+async def barriers(page: Page, axe: str) -> list[str]:
+    """The serious violations that axe-core finds on the page."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(axe)
+    result = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node['failureSummary'][-160:]}"
+        for violation in result["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"][:3]
+    ]
+
+
+async def test_the_sign_in_and_dialogs_have_no_serious_barrier(
+    console: Console, page: Page, shown: Shown, axe: str
+):
+    await console.open(f"/portals/{shown.portal_id}")
+    await console.button("Delete").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await barriers(page, axe) == []
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await console.button("Sign out").click()
+    await expect(page.get_by_label("Function key")).to_be_focused()
+    assert await barriers(page, axe) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_a_hostile_name_is_shown_and_does_nothing(
+    console: Console, page: Page, shown: Shown, view: str
+):
+    await console.open(shown.views[view])
+    assert await page.evaluate("typeof hacked") == "undefined"
+    assert await page.locator("#app img").count() == 0
+    if view not in ("wizard", "unknown", "run"):
+        await expect(page.get_by_text(HOSTILE).first).to_be_attached()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_a_view_fits_a_narrow_screen(console: Console, page: Page, shown: Shown, view: str):
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await console.open(shown.views[view])
+    overhang = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overhang <= 0
+
+
+async def test_every_view_is_reached_again_by_its_address_and_says_its_name(
+    console: Console, page: Page, shown: Shown
+):
+    titles = {}
+    for view, address in shown.views.items():
+        await console.open(address)
+        await page.reload()
+        await console.settled()
+        titles[view] = await page.title()
+    assert all(title.endswith(" · Ledger365") for title in titles.values()), titles
+    assert titles["overview"] == "Overview · Ledger365"
+    assert HOSTILE in titles["person"]
+
+
+async def test_the_keyboard_alone_reaches_content_navigation_and_filters(
+    console: Console, page: Page, shown: Shown
+):
+    await console.open("/compliance")
+    await page.reload()
+    await console.settled()
+    await page.keyboard.press("Tab")
+    await expect(console.button("Skip to content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_be_focused()
+    await page.reload()
+    await console.settled()
+    seen = []
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        seen.append(await page.evaluate("document.activeElement.textContent.trim().slice(0, 40)"))
+    assert "Licenses and products" in seen
+    assert "Recalculate" in seen
+    assert "Entitled" in seen
+    sort = page.get_by_role("button", name="Entitled")
+    await sort.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("columnheader", name="Entitled")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    await expect(sort).to_be_focused()
+
+
+async def test_the_tree_is_walked_with_the_arrow_keys(console: Console, page: Page, shown: Shown):
+    await console.open("/licenses")
+    root = page.get_by_role("treeitem", name="All products")
+    await root.focus()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowLeft")
+    focused = page.locator("[role=treeitem]:focus")
+    await expect(focused).to_have_attribute("aria-expanded", "false")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("table", name="Products").get_by_role("row")).to_have_count(2)
+    assert "directory=" in page.url
+
+
+async def test_typing_in_a_search_is_not_interrupted_by_its_results(
+    console: Console, page: Page, shown: Shown
+):
+    await console.open("/people")
+    search = page.get_by_label("Search people")
+    await search.press_sequentially("nobody-of-this-name", delay=60)
+    await expect(page.get_by_text("Nobody found")).to_be_visible()
+    await expect(search).to_be_focused()
+    await expect(search).to_have_value("nobody-of-this-name")
+    await page.go_back()
+    await expect(page.get_by_role("table", name="People")).to_be_visible()
