@@ -99,7 +99,10 @@ async def ledger() -> Ledger:
         if settings.application_insights:
             from telemetry.export import start_export
 
-            start_export(settings.application_insights)
+            start_export(
+                settings.application_insights,
+                signs_in=settings.application_insights_signs_in,
+            )
         built = build(settings)
         _ledgers[loop] = built
     return built

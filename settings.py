@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True):
     overdue_hours: int
     delta_minimum_contacts: int
     application_insights: str | None
+    application_insights_signs_in: bool
     pseudonymous: bool
     import_time_budget_seconds: int
     lease_seconds: int
@@ -135,6 +136,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         overdue_hours=_whole(environment, "OVERDUE_HOURS", 12, 1, 8760),
         delta_minimum_contacts=_whole(environment, "DELTA_MINIMUM_CONTACTS", 2000, 1, 100_000_000),
         pseudonymous=_flag(environment, "PSEUDONYMOUS", False),
+        # the Functions host's own setting; which identity, AZURE_CLIENT_ID says
+        application_insights_signs_in="Authorization=AAD"
+        in environment.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", ""),
         application_insights=environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING") or None,
         import_time_budget_seconds=_whole(
             environment, "IMPORT_TIME_BUDGET_SECONDS", 1500, 5, 86_400

@@ -107,6 +107,8 @@ async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
         recorder = RunRecorder(ledger.runs, run, ledger.clock)
         await _recalculate(ledger, message, recorder)
         told.note("state", recorder.run.state)
+        if recorder.run.error is not None and recorder.run.state == "Failed":
+            told.failed(recorder.run.error.code)
 
 
 async def _recalculate(

@@ -142,7 +142,13 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
-        with span("import", portal_id=message.portal_id, run_id=message.run_id) as told:
+        with span(
+            "import",
+            portal_id=message.portal_id,
+            run_id=message.run_id,
+            # both mean that another message goes on with it
+            expected=(LeaseLost, OutOfTime),
+        ) as told:
             async with held_lease(
                 ledger.sync_state,
                 message.portal_id,
@@ -155,6 +161,8 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
                 await recorder.start()
                 await _import(ledger, message, recorder)
             told.note("state", recorder.run.state)
+            if recorder.run.error is not None and recorder.run.state == "Failed":
+                told.failed(recorder.run.error.code)
     except LeaseLost:
         count("ledger.lease_waits", portal_id=message.portal_id)
         await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)

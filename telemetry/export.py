@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
+from azure.identity import DefaultAzureCredential
 from azure.monitor.opentelemetry import configure_azure_monitor
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -57,8 +58,11 @@ class OnlyOurs(Sampler):
 
 
 @functools.cache
-def start_export(connection_string: str) -> None:
+def start_export(connection_string: str, *, signs_in: bool) -> None:
     """Begins to send; further calls change nothing.
+
+    With `signs_in` it sends as the app's managed identity, for a component
+    that takes nothing from strangers.
 
     The ledger's log lines go to Application Insights directly then, and no
     longer through the Functions host, which would tell them a second time.
@@ -67,6 +71,7 @@ def start_export(connection_string: str) -> None:
     configure_azure_monitor(
         connection_string=connection_string,
         logger_name=SCOPE,
+        **({"credential": DefaultAzureCredential()} if signs_in else {}),
         enable_live_metrics=False,
         enable_performance_counters=False,
         instrumentation_options={name: {"enabled": False} for name in _INSTRUMENTATIONS},

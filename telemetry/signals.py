@@ -64,6 +64,13 @@ class Span:
     def __init__(self, span: Any) -> None:
         self._span = span
 
+    def failed(self, code: str) -> None:
+        """Says that what the span is around failed, though nothing is raised."""
+        from opentelemetry import trace
+
+        self._span.set_attribute("code", code)
+        self._span.set_status(trace.StatusCode.ERROR)
+
     def note(self, name: Attribute, value: Value) -> None:
         """Adds an attribute."""
         self._span.set_attribute(name, value)
@@ -75,10 +82,13 @@ def work() -> Mapping[str, Value]:
 
 
 @contextmanager
-def span(name: SpanName, **attributes: Value) -> Iterator[Span]:
+def span(
+    name: SpanName, *, expected: tuple[type[BaseException], ...] = (), **attributes: Value
+) -> Iterator[Span]:
     """A span around the body. `portal_id` and `run_id` pass on to the spans and metrics inside.
 
-    An error leaves its code or class on the span, never its text.
+    An error leaves its code or class on the span, never its text; those that
+    are `expected` do not make it a failure.
     """
     from opentelemetry import trace
 
@@ -88,18 +98,24 @@ def span(name: SpanName, **attributes: Value) -> Iterator[Span]:
         name, context=_parent.get(), attributes={**known, **attributes}, record_exception=False
     )
     in_it = _work.set(known)
+    told = Span(started)
     under = _parent.set(trace.set_span_in_context(started))
     try:
-        yield Span(started)
+        yield told
+    except expected as error:
+        told.note("code", _code_of(error))
+        raise
     except BaseException as error:
-        code = error.code if isinstance(error, LedgerError) else type(error).__name__
-        started.set_attribute("code", code)
-        started.set_status(trace.StatusCode.ERROR)
+        told.failed(_code_of(error))
         raise
     finally:
         _parent.reset(under)
         _work.reset(in_it)
         started.end()
+
+
+def _code_of(error: BaseException) -> str:
+    return error.code if isinstance(error, LedgerError) else type(error).__name__
 
 
 def count(name: CounterName, number: int = 1, **attributes: Value) -> None:

@@ -184,6 +184,13 @@ async def test_every_name_is_emitted_with_its_portal(
 
     points = emitted.points()
     assert points.keys() >= COUNTERS | GAUGES
+    failures = {
+        str(s.attributes["portal_id"])
+        for s in spans
+        if s.name == "import" and s.attributes and not s.status.is_ok
+    }
+    # a failed run is a failure though it is settled, waiting for another is none
+    assert failures == {broken.portal_id}
     assert of_portal(points["ledger.users_imported"], portal) == [30]
     assert of_portal(points["ledger.graph_requests"], portal) == [run.counts["graph_requests"]]
     assert of_portal(points["ledger.graph_throttled"], portal) == [2]
@@ -196,7 +203,7 @@ async def test_every_name_is_emitted_with_its_portal(
     ] == [{"portal_id": broken.portal_id, "task": "import", "code": "token_rejected"}]
     assert points["ledger.secrets_expiring"][0][1] >= 2
     assert points["ledger.recalculation_age_minutes"][0][1] >= 0
-    assert {a["queue"] for a, _ in points["ledger.poison_messages"]} == {
+    assert {a["queue"] for a, _ in points["ledger.poison_messages"]} >= {
         "imports",
         "recalculations",
     }
