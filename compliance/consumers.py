@@ -58,7 +58,7 @@ def assignments(
         paths.setdefault(entry.sku_id, []).append(
             AssignmentPath(
                 entry.assigned_by_group,
-                _state(entry.state),
+                _state(entry.state, entry.sku_id in held),
                 _error(entry.error),
                 entry.last_updated_date_time,
             )
@@ -81,9 +81,12 @@ def _path_order(path: AssignmentPath) -> tuple[str, str, str, str]:
     return (path.group_id or "", path.state, path.error or "", path.updated_at or "")
 
 
-def _state(state: str | None) -> str:
+def _state(state: str | None, held: bool) -> str:
     # enums come as plain strings; their case is not guaranteed
-    return _BY_CASEFOLD.get(state.casefold(), state) if state else "Error"
+    if state:
+        return _BY_CASEFOLD.get(state.casefold(), state)
+    # who holds the license is not told by the state
+    return "Active" if held else "Error"
 
 
 def _error(error: str | None) -> str | None:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from datetime import date
-from uuid import UUID
 
 from pydantic import Field
 
 from compliance.model import HistoryDay, Position, Reason, Status
 from compliance.remedies import remedy
 from compliance.service import Summary
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageQuery, Timestamp
 
 
 class RecalculateRequest(Contract):
     """Which portals to recalculate; all of them if absent."""
 
-    portal_ids: list[UUID] | None = Field(None, min_length=1, max_length=10_000)
+    portal_ids: list[Guid] | None = Field(None, min_length=1, max_length=10_000)
 
 
 class ComplianceQuery(PageQuery):
     """Filters of the list of positions."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
     status: Status | None = None
 
 
 class HistoryQuery(PageQuery):
     """Which license's history, and since which day."""
 
-    portal_id: UUID
-    sku_id: UUID
+    portal_id: Guid
+    sku_id: Guid
     since: date | None = None
 
 

@@ -65,6 +65,7 @@ class Difference(msgspec.Struct, frozen=True):
         "assignments_disabled",
         "deleted_users",
         "excluded_from_import",
+        "company_wide",
         "unexplained",
     ]
     units: int

@@ -76,6 +76,7 @@ def position(
             counts,
             deleted_user_units=circumstances.deleted_user_units,
             excluded=reason == "excluded_from_import",
+            company_wide=_is_company_wide(license_),
         ),
         next_lifecycle_at=next_lifecycle_at,
         is_trial=any(s.is_trial for s in license_.subscriptions),
@@ -101,7 +102,7 @@ def _status(
     next_lifecycle_at: datetime | None,
     circumstances: Circumstances,
 ) -> Status:
-    if circumstances.imported_at is None or license_.applies_to.casefold() == "company":
+    if circumstances.imported_at is None or _is_company_wide(license_):
         return "not_calculable"
     if license_.capability_status.casefold() in _NOT_USABLE:
         return "suspended"
@@ -114,6 +115,10 @@ def _status(
     if entitled - consumed > circumstances.over_licensed_tolerance:
         return "over_licensed"
     return "compliant"
+
+
+def _is_company_wide(license_: License) -> bool:
+    return license_.applies_to.casefold() == "company"
 
 
 def _next_lifecycle(license_: License) -> datetime | None:
@@ -133,7 +138,12 @@ def _next_lifecycle(license_: License) -> datetime | None:
 
 
 def differences(
-    difference: int, counts: ConsumerCounts, *, deleted_user_units: int, excluded: bool
+    difference: int,
+    counts: ConsumerCounts,
+    *,
+    deleted_user_units: int,
+    excluded: bool,
+    company_wide: bool = False,
 ) -> tuple[Difference, ...]:
     """Why Graph's consumedUnits is `difference` above the ledger's count.
 
@@ -148,6 +158,14 @@ def differences(
                 "excluded_from_import",
                 difference,
                 "The SKU is excluded, so its consumers are not followed any more.",
+            ),
+        )
+    if company_wide:
+        return (
+            Difference(
+                "company_wide",
+                difference,
+                "The SKU serves the company as a whole, so no user holds what Graph counts.",
             ),
         )
     found: list[Difference] = []

@@ -14,6 +14,7 @@ from compliance.model import ConsumerCounts, Position, Reason, Status
 from compliance.position import Circumstances, position
 from errors import Conflict, NotFound
 from identifiers import PortalId, SkuId
+from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
 from telemetry.signals import count, gauge, span
@@ -136,7 +137,13 @@ async def _outcome_of_import(
     imported = await ledger.runs.get(message.import_run_id)
     if imported.state == "Succeeded":
         return "Succeeded", None
-    recorder.log("warning", "The import before it failed; positions follow the last good import.")
+    if imported.state == "PartiallySucceeded":
+        why = f" {imported.error.message}" if imported.error is not None else ""
+        recorder.log("warning", f"The import before it succeeded in part.{why}")
+    else:
+        recorder.log(
+            "warning", "The import before it failed; positions follow the last good import."
+        )
     return "PartiallySucceeded", imported.error
 
 
@@ -160,38 +167,46 @@ async def start_recalculation(
         subjects = [await subject(ledger, portal_id) for portal_id in dict.fromkeys(portal_ids)]
         chosen = [(portal.portal_id, portal.name) for portal in subjects]
     parent = new_parent("recalculation", trigger, len(chosen), ledger.clock(), requested_by)
-    await ledger.runs.create(parent)
-    for portal_id, name in chosen:
-        run = Run(
-            new_run_id(ledger.clock()),
-            "recalculation",
-            trigger,
-            "Queued",
-            ledger.clock(),
-            portal_id=portal_id,
-            portal_name=name,
-            parent_run_id=parent.run_id,
-            requested_by=requested_by,
-        )
-        await ledger.runs.create(run)
-        if trigger != "manual" or not await _import_first(ledger, run):
-            message = RecalculationMessage(portal_id, run.run_id)
-            await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    async with parent_run(ledger.runs, parent, ledger.clock) as queued:
+        for portal_id, name in chosen:
+            run = _child(ledger, parent, portal_id, name)
+            await ledger.runs.create(run)
+            if trigger != "manual" or not await _import_first(ledger, run):
+                message = RecalculationMessage(portal_id, run.run_id)
+                async with sent_or_failed(ledger.runs, run, ledger.clock):
+                    await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+            queued.append(run.run_id)
     return parent
+
+
+def _child(ledger: Ledger, parent: Run, portal_id: PortalId, name: str) -> Run:
+    now = ledger.clock()
+    return Run(
+        new_run_id(now),
+        "recalculation",
+        parent.trigger,
+        "Queued",
+        now,
+        portal_id=portal_id,
+        portal_name=name,
+        parent_run_id=parent.run_id,
+        requested_by=parent.requested_by,
+    )
 
 
 async def _import_first(ledger: Ledger, run: Run) -> bool:
     if run.portal_id is None:
         return False
     try:
-        await imports.service.start_import(
-            ledger,
-            run.portal_id,
-            "manual",
-            parent_run_id=run.run_id,
-            then_recalculate=run.run_id,
-            requested_by=run.requested_by,
-        )
+        async with sent_or_failed(ledger.runs, run, ledger.clock, unless=(NotFound, Conflict)):
+            await imports.service.start_import(
+                ledger,
+                run.portal_id,
+                "manual",
+                parent_run_id=run.run_id,
+                then_recalculate=run.run_id,
+                requested_by=run.requested_by,
+            )
     except (NotFound, Conflict):
         # deleted or disabled: nothing to import, but still to be recalculated
         return False

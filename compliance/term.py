@@ -16,23 +16,31 @@ _DAYS: tuple[tuple[Term, float, float], ...] = (
 )
 
 
-def term_of(subscription: Subscription) -> Term:
+def term_of(subscription: Subscription, now: datetime) -> Term:
     """Trial, monthly, yearly or three-year.
 
     Graph names no term. A subscription renews at whole terms after its
     creation, so the longest term of which the time between creation and next
-    lifecycle date is a multiple is taken for it; unknown if none fits.
+    lifecycle date is a multiple is taken for it, and of which no more is left
+    at `now` than there is of it. Unknown if none fits, and in a last month
+    that may be of a month as well as of a year.
     """
     if subscription.is_trial:
         return "trial"
     if subscription.created_at is None or subscription.next_lifecycle_at is None:
         return "unknown"
     days = (subscription.next_lifecycle_at - subscription.created_at).total_seconds() / 86_400
-    for term, length, slack in reversed(_DAYS):
-        terms = round(days / length)
-        if terms >= 1 and abs(days - terms * length) <= slack:
-            return term
-    return "unknown"
+    left = (subscription.next_lifecycle_at - now).total_seconds() / 86_400
+    fitting: list[Term] = [
+        term
+        for term, length, slack in _DAYS
+        if round(days / length) >= 1
+        and abs(days - round(days / length) * length) <= slack
+        and max(left, subscription.longest_left_days) <= length + slack
+    ]
+    if not fitting or (fitting[0] == "monthly" and len(fitting) > 1):
+        return "unknown"
+    return fitting[-1]
 
 
 def days_until(moment: datetime | None, now: datetime) -> int | None:

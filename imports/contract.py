@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from pydantic import Field
 
 from monitor.run import Run
-from web.contract import Contract
+from web.contract import Contract, Guid
 
 
 class ImportRequest(Contract):
@@ -22,7 +20,7 @@ class ImportRequest(Contract):
 class ImportsRequest(ImportRequest):
     """Which portals to import; all enabled ones if absent."""
 
-    portal_ids: list[UUID] | None = Field(None, min_length=1, max_length=10_000)
+    portal_ids: list[Guid] | None = Field(None, min_length=1, max_length=10_000)
 
 
 class RunStarted(Contract):

@@ -25,7 +25,8 @@ class ServicePlan(msgspec.Struct, frozen=True):
 class Subscription(msgspec.Struct, frozen=True):
     """One commercial subscription behind a SKU; several may share one SKU.
 
-    `next_lifecycle_at` is when it leaves its present state unless renewed.
+    `next_lifecycle_at` is when it leaves its present state unless renewed;
+    `longest_left_days` is how far ahead imports have seen it at the most.
     """
 
     subscription_id: str
@@ -35,6 +36,7 @@ class Subscription(msgspec.Struct, frozen=True):
     created_at: datetime | None
     next_lifecycle_at: datetime | None
     owner_tenant_id: str | None
+    longest_left_days: int = 0
 
 
 class License(msgspec.Struct, frozen=True):

@@ -98,9 +98,14 @@ def reconcile_licenses(
     are. When the tenant lost more than `hold_percent` of the licenses it had,
     nothing is taken for gone; a `clean` import accepts any loss but that of all.
     """
+    longest = {
+        known.subscription_id: known.longest_left_days
+        for license_ in stored.values()
+        for known in license_.subscriptions
+    }
     by_sku: dict[SkuId, list[Subscription]] = {}
     for subscription in subscriptions:
-        by_sku.setdefault(subscription.sku_id, []).append(_subscription(subscription))
+        by_sku.setdefault(subscription.sku_id, []).append(_subscription(subscription, longest, now))
     upserts = [
         _license(portal_id, sku, by_sku.get(sku.sku_id, ()), titles[sku.sku_id], now)
         for sku in seen
@@ -129,15 +134,21 @@ def dropped_too_far(before: int, after: int, hold_percent: int) -> bool:
     return before >= 10 and (before - after) * 100 > before * hold_percent
 
 
-def _subscription(subscription: CompanySubscription) -> Subscription:
+def _subscription(
+    subscription: CompanySubscription, longest: Mapping[str, int], now: datetime
+) -> Subscription:
+    subscription_id = subscription.commerce_subscription_id or subscription.id
+    ends = subscription.next_lifecycle_date_time
+    left = (ends - now).days if ends is not None else 0
     return Subscription(
-        subscription.commerce_subscription_id or subscription.id,
+        subscription_id,
         subscription.status or "",
         subscription.total_licenses or 0,
         bool(subscription.is_trial),
         subscription.created_date_time,
-        subscription.next_lifecycle_date_time,
+        ends,
         subscription.owner_tenant_id,
+        max(left, longest.get(subscription_id, 0)),
     )
 
 

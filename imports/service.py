@@ -19,6 +19,7 @@ from imports.enumeration import Enumeration, OutOfTime
 from imports.lease import held_lease
 from imports.messages import QUEUE, ImportMessage
 from imports.model import ImportSummary
+from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
 from telemetry.signals import count, span
@@ -93,9 +94,12 @@ async def start_imports(
                 code="portal_disabled",
             )
     parent = new_parent("import", trigger, len(portals), ledger.clock(), requested_by)
-    await ledger.runs.create(parent)
-    for portal in portals:
-        await _queue_import(ledger, portal, trigger, clean, parent.run_id, None, requested_by)
+    async with parent_run(ledger.runs, parent, ledger.clock) as queued:
+        for portal in portals:
+            run = await _queue_import(
+                ledger, portal, trigger, clean, parent.run_id, None, requested_by
+            )
+            queued.append(run.run_id)
     return parent
 
 
@@ -124,7 +128,8 @@ async def _queue_import(
     message = ImportMessage(
         portal.portal_id, run.run_id, clean=clean, then_recalculate=then_recalculate
     )
-    await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    async with sent_or_failed(ledger.runs, run, ledger.clock):
+        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
     return run
 
 
@@ -210,9 +215,10 @@ async def _import(ledger: Ledger, message: ImportMessage, recorder: RunRecorder)
             try:
                 error = await _import_from(ledger, portal, graph, message.clean, recorder)
             finally:
-                recorder.set_count("graph_requests", graph.counts.requests)
-                recorder.set_count("graph_retries", graph.counts.retries)
-                recorder.set_count("graph_throttled", graph.counts.throttled)
+                # an import that was handed over has counted before
+                recorder.count("graph_requests", graph.counts.requests)
+                recorder.count("graph_retries", graph.counts.retries)
+                recorder.count("graph_throttled", graph.counts.throttled)
     except (OutOfTime, LeaseLost):
         raise
     except LedgerError as failure:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -15,13 +14,13 @@ from compliance.term import Term, days_until, term_of
 from identifiers import GroupId, PortalId, SkuId
 from imports.model import AssignmentPath, Contact, ContactKind, Group, License, Product
 from ledger.service import DirectoryNode
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageQuery, Timestamp
 
 
 class PortalQuery(PageQuery):
     """Filter by portal."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
 
 
 class ProductsQuery(PortalQuery):
@@ -131,7 +130,7 @@ def _license_fields(license_: License, now: datetime) -> dict[str, Any]:
                 status=s.status,
                 total_licenses=s.total_licenses,
                 is_trial=s.is_trial,
-                term=term_of(s),
+                term=term_of(s, now),
                 created_at=s.created_at,
                 next_lifecycle_at=s.next_lifecycle_at,
                 days_until_next_lifecycle=days_until(s.next_lifecycle_at, now),

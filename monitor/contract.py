@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from monitor.health import CheckState
 from monitor.run import Run, State, Task, Trigger
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageQuery, Timestamp
 
 
 class RunsQuery(PageQuery):
     """Filters of the list of runs."""
 
     task: Task | None = None
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
     state: State | None = None
-    parent_run_id: UUID | None = None
+    parent_run_id: Guid | None = None
 
 
 class RunErrorView(Contract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -15,6 +15,8 @@ Trigger = Literal["timer", "manual", "queue"]
 State = Literal["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"]
 FINISHED: frozenset[State] = frozenset({"Succeeded", "PartiallySucceeded", "Failed"})
 MAX_LOG_LINES = 200
+# How long after it a run may still ask for others.
+CHILDREN_WINDOW = timedelta(minutes=15)
 
 
 class RunError(msgspec.Struct, frozen=True):

@@ -10,12 +10,13 @@ import msgspec
 
 from compliance.messages import QUEUE as RECALCULATIONS
 from errors import LedgerError, NotFound
-from identifiers import RunId
+from identifiers import PortalId, RunId
 from imports.messages import QUEUE as IMPORTS
 from imports.messages import ImportMessage
 from imports.service import continue_after
+from monitor.parents import short_of_children
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, State
+from monitor.run import CHILDREN_WINDOW, FINISHED, Run, State, Task
 from reclamation.messages import QUEUE as RECLAMATIONS
 from reclamation.messages import ReclamationMessage
 from reclamation.service import end_early
@@ -23,8 +24,9 @@ from usage.messages import QUEUE as USAGE
 
 if TYPE_CHECKING:
     from composition import Ledger
+    from storage.tables import Page
 
-_POISON_LOOKED_AT = 32
+_POISON_LOOKED_AT = 5000
 
 
 def state_of_children(states: Sequence[State], child_count: int) -> State:
@@ -37,9 +39,37 @@ def state_of_children(states: Sequence[State], child_count: int) -> State:
     return "Failed" if all(state == "Failed" for state in finished) else "PartiallySucceeded"
 
 
+async def list_runs(
+    ledger: Ledger,
+    *,
+    top: int,
+    continuation: str | None,
+    task: Task | None = None,
+    portal_id: PortalId | None = None,
+    state: State | None = None,
+    parent_run_id: RunId | None = None,
+) -> Page[Run]:
+    """Runs that match, newest first; of those with children, their state as it follows from them.
+
+    A page may be short, or empty, and still continue.
+    """
+    page = await ledger.runs.list_page(
+        now=ledger.clock(),
+        top=top,
+        continuation=continuation,
+        task=task,
+        portal_id=portal_id,
+        state=state,
+        parent_run_id=parent_run_id,
+    )
+    runs = [await as_children_make_it(ledger, run) for run in page.items]
+    matching = [run for run in runs if state in (None, run.state)]
+    return msgspec.structs.replace(page, items=matching)
+
+
 async def as_children_make_it(ledger: Ledger, run: Run) -> Run:
     """The run with the state and counts that follow from its children."""
-    if run.state in FINISHED:
+    if run.state in FINISHED or run.child_count == 0:
         return run
     derived, _ = await with_children(ledger, run)
     return derived
@@ -51,11 +81,18 @@ async def with_children(ledger: Ledger, run: Run) -> tuple[Run, Sequence[Run]]:
     A parent seen finished is stored so, and not derived again.
     """
     if run.child_count == 0:
-        return run, ()
+        # a recalculation by hand asked for the import before it, and ends by itself
+        own = await ledger.runs.children(run) if run.task == "recalculation" else ()
+        return run, own
     children = await ledger.runs.children(run)
     if run.state in FINISHED:
         return run, children
+    if len(children) < run.child_count and ledger.clock() > run.created_at + CHILDREN_WINDOW:
+        # whoever queued them died over it
+        run = short_of_children(run, len(children), ledger.clock())
     state = state_of_children([child.state for child in children], run.child_count)
+    if run.error is not None and state == "Succeeded":
+        state = "PartiallySucceeded" if children else "Failed"
     totals: Counter[str] = Counter({"portals": run.child_count})
     for child in children:
         totals[child.state.lower()] += 1
@@ -66,7 +103,7 @@ async def with_children(ledger: Ledger, run: Run) -> tuple[Run, Sequence[Run]]:
         state=state,
         counts=dict(totals),
         started_at=min(started, default=None),
-        finished_at=max(ended, default=None) if state in FINISHED else None,
+        finished_at=max(ended, default=ledger.clock()) if state in FINISHED else None,
     )
     if state in FINISHED:
         await ledger.runs.save(derived)
@@ -87,7 +124,7 @@ async def review_poison_queues(ledger: Ledger) -> int:
     """
     ended = 0
     for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE):
-        for content in await ledger.queue.peek(f"{queue}-poison", _POISON_LOOKED_AT):
+        async for content in ledger.queue.browse(f"{queue}-poison", _POISON_LOOKED_AT):
             try:
                 run = await ledger.runs.get(msgspec.json.decode(content, type=_RunMessage).run_id)
             except (msgspec.DecodeError, NotFound):

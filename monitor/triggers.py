@@ -31,8 +31,8 @@ api = Api()
 async def list_runs(ledger: composition.Ledger, request: Request[RunsQuery, None]) -> Reply:
     """A page of runs that match."""
     query = request.query
-    page = await ledger.runs.list_page(
-        now=ledger.clock(),
+    page = await service.list_runs(
+        ledger,
         top=query.top,
         continuation=query.continuation,
         task=query.task,
@@ -40,7 +40,7 @@ async def list_runs(ledger: composition.Ledger, request: Request[RunsQuery, None
         state=query.state,
         parent_run_id=RunId(str(query.parent_run_id)) if query.parent_run_id else None,
     )
-    rows = [RunView.of(await service.as_children_make_it(ledger, run)) for run in page.items]
+    rows = [RunView.of(run) for run in page.items]
     return Reply(PageOf[RunView](value=rows, continuation=page.continuation))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field, SecretStr
 
@@ -26,20 +25,20 @@ from portals.service import (
     PortalInput,
 )
 from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
-from web.contract import Contract, Moment, PageQuery, Timestamp
+from web.contract import Contract, Guid, Moment, PageQuery, Timestamp
 
 _PEM_CHARACTERS = 20_000
 RECLAMATION_ALLOWED = (
     "Lets licenses be taken back from users; needs LicenseAssignment.ReadWrite.All."
 )
-Exclusions = Annotated[list[UUID], Field(max_length=MAX_EXCLUSIONS)]
+Exclusions = Annotated[list[Guid], Field(max_length=MAX_EXCLUSIONS)]
 
 
 class ClientSecretCredential(Contract):
     """A client secret of the app registration."""
 
     kind: Literal["clientSecret"]
-    secret_id: UUID | None = Field(None, description="The secret's ID, to recognize it in Entra.")
+    secret_id: Guid | None = Field(None, description="The secret's ID, to recognize it in Entra.")
     value: SecretStr = Field(description="The secret's value; kept in Key Vault only.")
     expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
@@ -83,8 +82,8 @@ CredentialRequest = Annotated[
 class ConnectionRequest(Contract):
     """Settings of a connection, saved or not."""
 
-    tenant_id: UUID
-    client_id: UUID
+    tenant_id: Guid
+    client_id: Guid
     cloud: str = Field("AzurePublic", min_length=1, max_length=64)
     credential: CredentialRequest
     tasks: list[UsageTask] = Field([], description="Usage tasks; each needs more permissions.")
@@ -151,8 +150,8 @@ class UpdatePortalRequest(Contract):
 
     name: str | None = Field(None, max_length=1000)
     description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
-    tenant_id: UUID | None = None
-    client_id: UUID | None = None
+    tenant_id: Guid | None = None
+    client_id: Guid | None = None
     cloud: str | None = Field(None, min_length=1, max_length=64)
     credential: CredentialRequest | None = None
     exclusions: Exclusions | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from catalogue.service import titles
-from compliance.service import recalculate_portal
-from errors import InvalidInput, LedgerError
+from compliance.service import recalculate_portal, start_recalculation
+from errors import InvalidInput, LedgerError, StorageError
 from graph.permissions import GraphTask
 from graph.subscribed_skus import subscribed_skus
 from identifiers import ClientId, PortalId, SkuId, TenantId, canonical_guid
@@ -33,6 +34,8 @@ from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
     from composition import Ledger
+
+logger = logging.getLogger("ledger365.portals")
 
 MIN_SECRET_CHARACTERS = 8
 MAX_SECRET_CHARACTERS = 1024
@@ -232,7 +235,7 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
 async def update_portal(
     ledger: Ledger, portal_id: PortalId, change: PortalChange, *, if_match: str | None
 ) -> Portal:
-    """Changes a portal; a rename carries through to its products.
+    """Changes a portal; a rename carries through to its products, exclusions to its positions.
 
     A new credential is stored before the portal points to it; the old one is
     disabled after. Raises InvalidInput, NotFound, PreconditionFailed, Conflict.
@@ -266,7 +269,17 @@ async def update_portal(
         updated = await _update_with_credential(ledger, changed, change.credential, if_match)
     if updated.name != portal.name:
         await _rename_products(ledger, updated)
+    if updated.exclusions != portal.exclusions:
+        await _recalculate_soon(ledger, portal_id)
     return updated
+
+
+async def _recalculate_soon(ledger: Ledger, portal_id: PortalId) -> None:
+    try:
+        await start_recalculation(ledger, [portal_id], "queue")
+    except StorageError as error:
+        # the change is saved; the next scheduled recalculation follows it
+        logger.warning("Portal %s is not recalculated now: %s", portal_id, error.message)
 
 
 async def _update_with_credential(

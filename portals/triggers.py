@@ -200,7 +200,7 @@ async def list_available_licenses_unsaved(
     "SetExclusions",
     "PUT",
     "portals/{portal_id}/exclusions",
-    summary="Replaces the SKUs that imports leave out.",
+    summary="Replaces the SKUs that imports leave out, and recalculates the portal.",
     body=ExclusionsRequest,
     returns=PortalView,
     errors=(404, 412, *_TENANT_FAILURES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from storage.errors import translated
 if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+_HIDDEN_WHILE_BROWSING_SECONDS = 30
 _SECONDS_TO_LIVE = 7 * 24 * 3600
 
 
@@ -54,6 +55,24 @@ class WorkQueue:
             except ResourceNotFoundError:
                 return []
         return [message.content for message in found]
+
+    async def browse(self, queue: str, number: int) -> AsyncIterator[bytes]:
+        """Up to `number` messages, which stay in the queue; none if it does not exist.
+
+        Unlike `peek` it goes beyond the first 32: it hides each for half a
+        minute, so that the next ones come up.
+        """
+        with translated(f"the queue {queue}"):
+            try:
+                messages = self._client(queue).receive_messages(
+                    messages_per_page=32,
+                    max_messages=number,
+                    visibility_timeout=_HIDDEN_WHILE_BROWSING_SECONDS,
+                )
+                async for message in messages:
+                    yield message.content
+            except ResourceNotFoundError:
+                return
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from errors import NotFound
 from identifiers import PortalId, RunId
-from monitor.run import Run, State, Task, created_at
+from monitor.run import CHILDREN_WINDOW, Run, State, Task, created_at
 from storage.rows import record_of, row_of
 from storage.tables import Page, Row, unusable_continuation
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 TABLE = "Runs"
 MONTHS_LISTED = 24
-CHILDREN_WINDOW_MILLISECONDS = 15 * 60 * 1000
+CHILDREN_WINDOW_MILLISECONDS = CHILDREN_WINDOW // timedelta(milliseconds=1)
 _MONTH = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])")
 # A filter may match little in many months; the rest is for the page after.
 _CALLS_A_PAGE = 12
+# What is stored of such a run's state is older than its children's.
+_ENDS_WITH_ITS_CHILDREN = "(ChildCount gt 0 and (State eq 'Queued' or State eq 'Running'))"
 _LAST_MILLISECOND = 9_999_999_999_999
 
 
@@ -74,6 +76,7 @@ class RunStore:
     ) -> Page[Run]:
         """Runs that match, newest first, of the last 24 months.
 
+        With a `state` come also those whose state follows from their children.
         A page may be short, or empty, and still continue.
         """
         position = _position(continuation, now)
@@ -82,12 +85,14 @@ class RunStore:
         for column, value in (
             ("Task", task),
             ("PortalId", portal_id),
-            ("State", state),
             ("ParentRunId", parent_run_id),
         ):
             if value is not None:
                 conditions.append(f"{column} eq @{column.lower()}")
                 parameters[column.lower()] = str(value)
+        if state is not None:
+            conditions.append(f"(State eq @state or {_ENDS_WITH_ITS_CHILDREN})")
+            parameters["state"] = state
         oldest = _months_before(_month(now), MONTHS_LISTED)
         rows: list[Row] = []
         month, within = position.month, position.within

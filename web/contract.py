@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 from pydantic.alias_generators import to_camel
+
+from identifiers import canonical_guid
 
 
 def _utc_text(moment: datetime) -> str:
@@ -28,6 +39,16 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+def _dashed(value: object) -> object:
+    guid = canonical_guid(value) if isinstance(value, str) else value
+    if guid is None:
+        raise ValueError("Input should be a GUID with dashes and without braces")
+    return guid
+
+
+Guid = Annotated[UUID, BeforeValidator(_dashed)]
 
 
 class Contract(BaseModel):

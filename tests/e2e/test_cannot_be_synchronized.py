@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from simulator.control import Control
@@ -50,6 +51,11 @@ def test_a_sku_excluded_afterwards_is_told_and_heals_when_included_again(
         "PUT", f"/portals/{portal_id}/exclusions", {"exclusions": [sku_id.upper()]}, status=200
     )
     assert excluded["exclusions"] == [sku_id]
+    # it shows without an import and without waiting for the timer
+    deadline = time.monotonic() + 20
+    while admin.get(f"/compliance/{portal_id}/{sku_id}")["status"] != ORPHANED:
+        assert time.monotonic() < deadline
+    assert len(admin.all(f"/licenses/{portal_id}/{sku_id}/consumers")) == 30
     admin.recalculate(portal_id)
     position = admin.get(f"/compliance/{portal_id}/{sku_id}")
     assert (position["status"], position["reason"]) == (ORPHANED, "excluded_from_import")

@@ -88,6 +88,12 @@ def test_a_drop_of_more_than_half_is_held_back_until_a_clean_import_accepts_it(
         cloud.call("delete-user", tenant_id=tenant_id, user_id=contact["userId"])
     assert admin.import_portal(portal_id)["state"] == "PartiallySucceeded"
     assert len(admin.all(f"/contacts?portalId={portal_id}")) == 60
+    recalculated = admin.get(f"/runs/{admin.recalculate(portal_id)['children'][0]['runId']}")
+    assert recalculated["error"]["code"] == "removals_held_back"
+    assert [run["task"] for run in recalculated["children"]] == ["import"]
+    (told,) = [line["text"] for line in recalculated["log"] if line["level"] == "warning"]
+    assert "in part" in told
+    assert "failed" not in told
     accepted = admin.import_portal(portal_id, clean=True)
     assert accepted["state"] == "Succeeded"
     assert len(admin.all(f"/contacts?portalId={portal_id}")) == 15

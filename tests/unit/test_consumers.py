@@ -164,10 +164,12 @@ def test_a_consumer_says_of_an_assignment_what_the_count_says(assignment):
     assert tally([bytes([flag_of(assignment, True)])]).consumed == found.consumes
 
 
-def test_a_state_that_graph_does_not_tell_is_an_error_and_a_new_one_is_kept():
+def test_a_state_that_graph_does_not_tell_follows_who_holds_and_a_new_one_is_kept():
     (untold,) = assignments(None, [assignment_state(state=None)])
     (new,) = assignments(None, [assignment_state(state="Paused")])
+    (held,) = assignments([AssignedLicense(SKU, ())], [assignment_state(state=None)])
     assert (state_of(untold), consumes(untold)) == ("Error", False)
+    assert (state_of(held), consumes(held)) == ("Active", True)
     assert (state_of(new), consumes(new)) == ("Paused", False)
 
 

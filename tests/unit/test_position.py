@@ -242,6 +242,12 @@ def test_of_what_is_excluded_nothing_else_explains_the_difference():
     assert (only.cause, only.units) == ("excluded_from_import", 5)
 
 
+def test_what_graph_counts_of_a_company_wide_sku_is_explained():
+    license_ = make_license(applies_to="Company", consumed_units=3)
+    found = position(license_, make_counts(), make_circumstances(), None)
+    assert [(d.cause, d.units) for d in found.differences] == [("company_wide", 3)]
+
+
 def test_every_status_and_reason_has_a_remedy_of_its_own():
     assert len({remedy(status, None) for status in get_args(Status)}) == len(get_args(Status))
     reasons = get_args(Reason)

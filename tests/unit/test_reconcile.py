@@ -1,5 +1,8 @@
 """What an import writes, given what is stored and what was seen."""
 
+from datetime import timedelta
+
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +50,16 @@ def test_a_seen_sku_becomes_a_license_with_its_subscriptions():
     assert license_.title == "Microsoft 365 E3"
     assert license_.entitled_units == 10
     assert license_.subscriptions[0].subscription_id == "c1"
+
+
+def test_how_far_ahead_a_subscription_was_seen_is_remembered():
+    ends = NOW + timedelta(days=300)
+    seen = CompanySubscription("s1", SKU, "c1", "Enabled", 10, next_lifecycle_date_time=ends)
+    (first,) = reconciled([], [make_sku()], subscriptions=[seen]).upserts
+    assert first.subscriptions[0].longest_left_days == 300
+    nearer = msgspec.structs.replace(seen, next_lifecycle_date_time=NOW + timedelta(days=9))
+    (then,) = reconciled([first], [make_sku()], subscriptions=[nearer]).upserts
+    assert then.subscriptions[0].longest_left_days == 300
 
 
 def test_an_excluded_sku_is_left_as_it_is():
