@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -234,30 +235,47 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=500_000)
     parser.add_argument("--portals", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), help="measure these parts anew")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="ledger365-bench-") as directory,
         Stack(Path(directory), devhost=False) as stack,
     ):
         bench = Bench(stack, arguments.rounds)
-        given = bench.against_the_sdk(arguments.users)
-        bench.against_the_limit(given, arguments.users)
-        bench.unchanged(given)
-        bench.large_tenant(10_000, arguments.large)
-        bench.cold_start()
-        bench.note(
-            "recalc_pure_s_per_million",
-            recalculation_seconds(),
-            "< 1",
-            "recalculation of 1,000,000 consumers, pure part, s",
-        )
-        bench.many_portals(arguments.portals)
-        bench.reading_routes(1_000, arguments.large // 5)
+        for part in arguments.only or PARTS:
+            PARTS[part](bench, arguments)
     table = Table("what", "measured", "wanted")
     for row in bench.rows:
         table.add_row(*row)
     Console().print(table)
-    (ROOT / "bench" / "results.json").write_text(json.dumps(bench.results, indent=1) + "\n")
+    path = ROOT / "bench" / "results.json"
+    earlier = json.loads(path.read_text()) if arguments.only else {}
+    path.write_text(json.dumps(earlier | bench.results, indent=1) + "\n")
+
+
+def _imports(bench: Bench, arguments: argparse.Namespace) -> None:
+    given = bench.against_the_sdk(arguments.users)
+    bench.against_the_limit(given, arguments.users)
+    bench.unchanged(given)
+
+
+def _pure(bench: Bench, arguments: argparse.Namespace) -> None:
+    bench.note(
+        "recalc_pure_s_per_million",
+        recalculation_seconds(),
+        "< 1",
+        "recalculation of 1,000,000 consumers, pure part, s",
+    )
+
+
+PARTS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
+    "imports": _imports,
+    "large": lambda bench, arguments: bench.large_tenant(10_000, arguments.large),
+    "cold_start": lambda bench, arguments: bench.cold_start(),
+    "pure": _pure,
+    "fan_out": lambda bench, arguments: bench.many_portals(arguments.portals),
+    "reading": lambda bench, arguments: bench.reading_routes(1_000, arguments.large // 5),
+}
 
 
 if __name__ == "__main__":

@@ -59,9 +59,9 @@ async def new_portal(ledger: Ledger, tenant: tuple[Control, TenantId, ClientId])
     return await ledger.portals.create(msgspec.structs.replace(portal, credential=credential))
 
 
-async def new_run(ledger: Ledger, portal: Portal) -> Run:
+async def new_run(ledger: Ledger, portal: Portal, **changes: Any) -> Run:
     """A queued import of the portal."""
-    run = make_run(ledger.clock(), portal_id=portal.portal_id)
+    run = make_run(ledger.clock(), portal_id=portal.portal_id, **changes)
     await ledger.runs.create(run)
     return run
 
@@ -198,6 +198,10 @@ async def test_a_worker_killed_at_any_point_is_followed_by_one_that_ends_the_sam
     began = time.monotonic()
     assert worker(whole.portal_id, (await new_run(ledger, whole)).run_id).wait() == 0
     seconds = time.monotonic() - began
+    began = time.monotonic()
+    unchanged = await new_run(ledger, whole, trigger="timer")
+    assert worker(whole.portal_id, unchanged.run_id).wait() == 0
+    starting = time.monotonic() - began
     expected = await all_rows(ledger, whole.portal_id)
     kills = 0
     while kills < 50:
@@ -215,3 +219,27 @@ async def test_a_worker_killed_at_any_point_is_followed_by_one_that_ends_the_sam
         assert worker(portal.portal_id, run.run_id).wait() == 0
         assert (await ledger.runs.get(run.run_id)).state == "Succeeded"
         assert await all_rows(ledger, portal.portal_id) == expected
+
+    # and so it is with a worker that only follows what changed
+    followed = 0
+    for seed in range(10):
+        tenant[0].call(
+            "drift", tenant_id=tenant[1], changes=20, seed=seed, kinds=["name", "create", "delete"]
+        )
+        run = await new_run(ledger, whole, trigger="timer")
+        process = worker(whole.portal_id, run.run_id)
+        try:
+            process.wait(source.uniform(0.7, 1.1) * starting)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert worker(whole.portal_id, run.run_id).wait() == 0
+        ended = await ledger.runs.get(run.run_id)
+        assert ended.state == "Succeeded"
+        followed += ended.counts["graph_requests"] < 10
+    assert followed == 10
+    await enumerate_users(ledger, portal, await new_run(ledger, portal), Budget(10**9))
+    assert await contacts_of(ledger, whole.portal_id) == await contacts_of(ledger, portal.portal_id)
+    assert await ledger.consumers.counts(whole.portal_id) == await ledger.consumers.counts(
+        portal.portal_id
+    )
