@@ -113,14 +113,15 @@ def candidates(
 
     `sku_ids` are the licenses asked for, None for all. `duplicates` maps each
     superfluous license to the one that covers it. Rooms are left alone: their
-    accounts are blocked and never active by nature.
+    accounts are blocked and never active by nature. So are erased contacts,
+    whose IDs mean nobody to the tenant.
     """
     held = [
         assignment
         for assignment in contact.assignments
         if assignment.held and (sku_ids is None or assignment.sku_id in sku_ids)
     ]
-    if not held or contact.kind == "room":
+    if not held or _is_left_alone(contact):
         return []
     reasons = _reasons(contact, activity, rule)
     found: list[Candidate] = []
@@ -134,10 +135,14 @@ def candidates(
 
 def activity_unknown(contact: Contact, activity: Activity, rule: Rule) -> bool:
     """Whether the rule asks for the contact's activity, and nothing is known of it."""
-    if not rule.asks_for_activity or contact.kind == "room":
+    if not rule.asks_for_activity or _is_left_alone(contact):
         return False
     days = rule.inactive_days if rule.inactive_days is not None else rule.coverage_days
     return _inactive(contact, activity, days) is None
+
+
+def _is_left_alone(contact: Contact) -> bool:
+    return contact.kind == "room" or contact.erased
 
 
 def _candidate(

@@ -154,10 +154,11 @@ def test_reports_that_cover_too_little_tell_nothing_of_never():
     assert activity_unknown(contact(), activity(None, period="D30"), rule)
 
 
-def test_rooms_are_left_alone():
-    room = contact(kind="room", account_enabled=False)
-    assert reasons(room, activity(None), EVERY_RULE) == ()
-    assert not activity_unknown(room, UNKNOWN, EVERY_RULE)
+@pytest.mark.parametrize("who", [{"kind": "room"}, {"erased": True}])
+def test_rooms_and_erased_persons_are_left_alone(who: dict[str, Any]):
+    alone = contact(account_enabled=False, **who)
+    assert reasons(alone, activity(None), EVERY_RULE) == ()
+    assert not activity_unknown(alone, UNKNOWN, EVERY_RULE)
 
 
 def test_only_the_licenses_asked_for_are_listed():
