@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
+    from storage.contracts import ContractStore
     from storage.erasures import ErasureStore
     from storage.groups import GroupStore
     from storage.licenses import LicenseStore
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from storage.queues import WorkQueue
     from storage.reclamations import ReclamationStore
     from storage.runs import RunStore
+    from storage.spend import SpendStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
     from storage.usage import UsageStore
@@ -57,6 +59,8 @@ class Ledger:
     staging: StagingStore
     usage: UsageStore
     erasures: ErasureStore
+    contracts: ContractStore
+    spend: SpendStore
     catalogue: CatalogueStore
     queue: WorkQueue
     credentials: CredentialStore
@@ -120,6 +124,7 @@ def build(settings: Settings) -> Ledger:
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
+    from storage.contracts import ContractStore
     from storage.erasures import ErasureStore
     from storage.factory import open_queue, open_tables
     from storage.groups import GroupStore
@@ -127,6 +132,7 @@ def build(settings: Settings) -> Ledger:
     from storage.portals import PortalStore
     from storage.reclamations import ReclamationStore
     from storage.runs import RunStore
+    from storage.spend import SpendStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
     from storage.usage import UsageStore
@@ -163,6 +169,8 @@ def build(settings: Settings) -> Ledger:
         staging=StagingStore(tables),
         usage=UsageStore(tables, sync_state, erasures),
         erasures=erasures,
+        contracts=ContractStore(tables),
+        spend=SpendStore(tables, sync_state),
         catalogue=CatalogueStore(tables),
         queue=queue,
         credentials=credentials,

@@ -11,6 +11,7 @@ import ledger.triggers
 import monitor.triggers
 import portals.triggers
 import reclamation.triggers
+import spend.triggers
 import usage.triggers
 import webhooks.triggers
 from web.triggers import openapi_blueprint
@@ -26,6 +27,7 @@ AREAS = (
     exports.triggers.api,
     webhooks.triggers.api,
     usage.triggers.api,
+    spend.triggers.api,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

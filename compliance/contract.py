@@ -23,6 +23,7 @@ class ComplianceQuery(PageQuery):
 
     portal_id: Guid | None = None
     status: Status | None = None
+    managed: bool | None = None
 
 
 class HistoryQuery(PageQuery):
@@ -75,6 +76,7 @@ class PositionView(Contract):
     is_trial: bool
     calculated_at: Timestamp
     imported_at: Timestamp | None
+    managed: bool
 
     @classmethod
     def of(cls, position: Position) -> PositionView:
@@ -101,13 +103,15 @@ class PositionView(Contract):
             is_trial=position.is_trial,
             calculated_at=position.calculated_at,
             imported_at=position.imported_at,
+            managed=position.managed,
         )
 
 
 class SummaryView(Contract):
-    """All positions at a glance; units are licenses."""
+    """All positions at a glance; units are licenses. Unmanaged ones are in no other figure."""
 
     licenses: int
+    unmanaged: int
     statuses: dict[Status, int]
     reasons: dict[Reason, int]
     portals: int

@@ -77,7 +77,8 @@ class Position(msgspec.Struct, frozen=True):
 
     `consumed_units` is Graph's count, `consumed` ours; `available` is
     entitled - consumed and may be negative. For `cannot_be_synchronized`
-    the counts are the last known ones.
+    the counts are the last known ones. Unmanaged licenses are left out of every
+    figure.
     """
 
     portal_id: PortalId
@@ -100,6 +101,7 @@ class Position(msgspec.Struct, frozen=True):
     is_trial: bool
     calculated_at: datetime
     imported_at: datetime | None
+    managed: bool = True
 
 
 class HistoryDay(msgspec.Struct, frozen=True):
@@ -125,3 +127,4 @@ class SummaryRow(msgspec.Struct, frozen=True):
     consumed: int
     available: int
     calculated_at: datetime
+    managed: bool = True

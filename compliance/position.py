@@ -30,6 +30,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     over_licensed_tolerance: int
     expiry_warning_days: int
     now: datetime
+    managed: bool = True
 
 
 def position(
@@ -82,6 +83,7 @@ def position(
         is_trial=any(s.is_trial for s in license_.subscriptions),
         calculated_at=circumstances.now,
         imported_at=circumstances.imported_at,
+        managed=circumstances.managed,
     )
 
 

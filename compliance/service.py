@@ -17,6 +17,8 @@ from identifiers import PortalId, SkuId
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
+from spend.model import is_managed
+from spend.recalculation import recalculate_spend
 from telemetry.signals import count, gauge, span
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Po
     licenses = await ledger.licenses.list_licenses(portal_id)
     counts = await ledger.consumers.counts(portal_id)
     summary = await ledger.sync_state.summary(portal_id)
+    contracts = await ledger.contracts.of_portal(portal_id)
     previous = {known.sku_id: known for known in await ledger.positions.list(portal_id)}
     # an exclusion that was lifted is cured by the next import, not before
     excluded = portal.exclusions.union(summary.excluded if summary else ())
@@ -79,6 +82,7 @@ async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Po
                 over_licensed_tolerance=settings.over_licensed_tolerance,
                 expiry_warning_days=settings.expiry_warning_days,
                 now=now,
+                managed=is_managed(contracts.get(license_.sku_id)),
             ),
             previous.get(license_.sku_id),
         )
@@ -118,11 +122,14 @@ async def _recalculate(
     await recorder.start()
     try:
         positions = await recalculate_portal(ledger, message.portal_id)
+        wasted = await recalculate_spend(ledger, message.portal_id, positions)
     except NotFound as unknown:
         await recorder.fail(unknown)
         return
-    gauge("ledger.under_licensed", sum(p.status == "under_licensed" for p in positions))
+    under_licensed = sum(p.managed and p.status == "under_licensed" for p in positions)
+    gauge("ledger.under_licensed", under_licensed)
     recorder.set_count("licenses", len(positions))
+    recorder.set_count("wasted_seats", wasted)
     for status, number in Counter(p.status for p in positions).items():
         recorder.set_count(status, number)
     state, error = await _outcome_of_import(ledger, message, recorder)
@@ -214,9 +221,13 @@ async def _import_first(ledger: Ledger, run: Run) -> bool:
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The positions of all portals at a glance; units are licenses."""
+    """The positions of all portals at a glance; units are licenses.
+
+    `unmanaged` licenses are in no other figure.
+    """
 
     licenses: int
+    unmanaged: int
     statuses: dict[Status, int]
     reasons: dict[Reason, int]
     portals: int
@@ -238,7 +249,11 @@ async def summary(ledger: Ledger) -> Summary:
     portals: set[PortalId] = set()
     entitled = consumed = shortfall = spare = 0
     calculated_at: datetime | None = None
+    unmanaged = 0
     async for row in ledger.positions.summary_rows():
+        if not row.managed:
+            unmanaged += 1
+            continue
         statuses[row.status] += 1
         if row.reason is not None:
             reasons[row.reason] += 1
@@ -253,6 +268,7 @@ async def summary(ledger: Ledger) -> Summary:
         spare += max(0, row.available)
     return Summary(
         licenses=statuses.total(),
+        unmanaged=unmanaged,
         statuses={status: statuses[status] for status in get_args(Status)},
         reasons={reason: reasons[reason] for reason in get_args(Reason)},
         portals=len(portals),

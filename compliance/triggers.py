@@ -80,11 +80,12 @@ async def recalculate_now(
 async def list_compliance(
     ledger: composition.Ledger, request: Request[ComplianceQuery, None]
 ) -> Reply:
-    """A page of positions, of one portal or all, of one status or any."""
+    """A page of positions, of one portal or all, of one status or any, managed or not."""
     query = request.query
     page = await ledger.positions.list_page(
         portal_id=PortalId(str(query.portal_id)) if query.portal_id else None,
         status=query.status,
+        managed=query.managed,
         top=query.top,
         continuation=query.continuation,
     )

@@ -64,6 +64,8 @@ async def delete_license(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> 
         )
     await ledger.licenses.delete_product(portal_id, sku_id)
     await ledger.positions.delete(portal_id, sku_id)
+    await ledger.contracts.delete(portal_id, sku_id)
+    await ledger.spend.delete_license(portal_id, sku_id)
     await ledger.consumers.delete_license(portal_id, sku_id)
     await ledger.licenses.delete_license(portal_id, sku_id)
     if not await ledger.licenses.list_licenses(portal_id):
@@ -87,6 +89,8 @@ async def forget_deleted_portal(ledger: Ledger, portal_id: PortalId) -> None:
         await ledger.groups.delete_portal(portal_id)
         await ledger.usage.delete_portal(portal_id)
         await ledger.erasures.delete_portal(portal_id)
+        await ledger.contracts.delete_portal(portal_id)
+        await ledger.spend.delete_portal(portal_id)
         await ledger.staging.clear(portal_id)
         await ledger.sync_state.delete_portal(portal_id)
         await ledger.portals.forget_deleted(portal_id)

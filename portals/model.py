@@ -16,6 +16,7 @@ CredentialKind = Literal["client_secret", "certificate"]
 TestState = Literal["never", "queued", "passed", "failed"]
 StepState = Literal["passed", "failed", "skipped", "warning"]
 
+DEFAULT_INACTIVE_DAYS = 90
 MAX_NAME_LENGTH = 100
 MAX_DESCRIPTION_LENGTH = 1000
 MAX_EXCLUSIONS = 2000
@@ -122,7 +123,7 @@ class Portal(msgspec.Struct, frozen=True):
     last_test: ConnectionTest = ConnectionTest()
     tasks: frozenset[UsageTask] = frozenset()
     report_period: ReportPeriod = "D90"
-    inactive_days: int = 90
+    inactive_days: int = DEFAULT_INACTIVE_DAYS
     etag: str | None = None
     reclamation_allowed: bool = False
 

@@ -306,7 +306,7 @@ class Tenant:
                     "servicePlanId": plan.plan_id,
                     "servicePlanName": plan.name,
                     "provisioningStatus": "Success",
-                    "appliesTo": "User",
+                    "appliesTo": _scope(plan.name),
                 }
                 for plan in product.plans
             ],
@@ -329,7 +329,7 @@ class Tenant:
             "totalLicenses": sku.enabled + sku.warning + sku.suspended,
             "serviceStatus": [
                 {
-                    "appliesTo": "User",
+                    "appliesTo": _scope(plan.name),
                     "provisioningStatus": "Success",
                     "servicePlanId": plan.plan_id,
                     "servicePlanName": plan.name,
@@ -337,6 +337,14 @@ class Tenant:
                 for plan in BY_SKU_ID[sku.sku_id].plans
             ],
         }
+
+
+def _scope(plan_name: str) -> str:
+    """Whom a plan can be assigned to; the ground that Exchange stands on belongs to the company.
+
+    Source: https://learn.microsoft.com/graph/api/subscribedsku-list, first example
+    """
+    return "Company" if plan_name == "EXCHANGE_S_FOUNDATION" else "User"
 
 
 def _sign_in(moment: str) -> dict[str, Any]:

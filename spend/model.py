@@ -25,6 +25,7 @@ SeatCause = Literal["blocked", "duplicate", "inactive"]
 Cause = Literal["never_assigned", "blocked", "duplicate", "inactive"]
 OverlapKind = Literal["duplicate", "tidy_up"]
 Dimension = Literal["department", "country"]
+FindingList = Literal["waste", "overlap", "right_sizing"]
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -51,6 +52,11 @@ class LicenseContract(msgspec.Struct, frozen=True):
     price: Price | None = None
 
 
+def is_managed(contract: LicenseContract | None) -> bool:
+    """Whether a license is managed: unless somebody said that it is not."""
+    return contract is None or contract.managed
+
+
 class LicenseSeats(msgspec.Struct):
     """What becomes of the seats of one license, each counted once per figure.
 
@@ -74,7 +80,8 @@ class LicenseSeats(msgspec.Struct):
 class LicenseFigures(msgspec.Struct, frozen=True):
     """What a recalculation found of one license; units are licenses, nothing is money yet.
 
-    `seats` is None where no position can be calculated.
+    `seats` is None where no position can be calculated, and for unmanaged
+    licenses, which are not looked at.
     """
 
     portal_id: PortalId
@@ -82,7 +89,6 @@ class LicenseFigures(msgspec.Struct, frozen=True):
     portal_name: str
     title: str
     sku_part_number: str
-    managed: bool
     status: Status
     reason: Reason | None
     entitled: int
@@ -110,3 +116,8 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     path: PathKind
     cause: SeatCause | None = None
     other_sku_id: SkuId | None = None
+
+    @property
+    def overlap(self) -> OverlapKind:
+        """What a finding in the list of overlaps is."""
+        return "tidy_up" if self.other_sku_id is None else "duplicate"

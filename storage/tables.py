@@ -215,23 +215,27 @@ class Tables:
 
     async def delete_partitions(self, name: str, prefix: str, keep_prefix: str | None) -> None:
         """Deletes all rows whose PartitionKey begins with `prefix`, but not with `keep_prefix`."""
-        table = await self.table(name)
         ranges = [(prefix, prefix + "\uffff")]
         if keep_prefix is not None:
             ranges = [(prefix, keep_prefix), (keep_prefix + "\uffff", prefix + "\uffff")]
         for low, high in ranges:
-            doomed: list[Operation] = []
-            async for row in self.query(
-                table,
-                "PartitionKey ge @low and PartitionKey lt @high",
-                {"low": low, "high": high},
-                select=["PartitionKey", "RowKey"],
-            ):
-                doomed.append(("delete", row))
-                if len(doomed) >= _READ_PAGE:
-                    await self.submit(table, doomed)
-                    doomed = []
-            await self.submit(table, doomed)
+            await self.delete_range(name, low, high)
+
+    async def delete_range(self, name: str, low: str, high: str) -> None:
+        """Deletes all rows whose PartitionKey is at least `low` and less than `high`."""
+        table = await self.table(name)
+        doomed: list[Operation] = []
+        async for row in self.query(
+            table,
+            "PartitionKey ge @low and PartitionKey lt @high",
+            {"low": low, "high": high},
+            select=["PartitionKey", "RowKey"],
+        ):
+            doomed.append(("delete", row))
+            if len(doomed) >= _READ_PAGE:
+                await self.submit(table, doomed)
+                doomed = []
+        await self.submit(table, doomed)
 
     async def close(self) -> None:
         """Closes the connections."""

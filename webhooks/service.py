@@ -125,7 +125,7 @@ async def review(ledger: Ledger) -> int:
     known = {alert.key: alert for alert in await ledger.alerts.list()}
     held: dict[str, Alert | tuple[PortalId, SkuId]] = {}
     async for row in ledger.positions.summary_rows():
-        if row.status in ("under_licensed", "cannot_be_synchronized"):
+        if row.managed and row.status in ("under_licensed", "cannot_be_synchronized"):
             key = position_key(row.status, row.portal_id, row.sku_id, row.reason)
             held[key] = (row.portal_id, row.sku_id)
     imported = await _imports(ledger, now)

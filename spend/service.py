@@ -1,0 +1,329 @@
+"""What may be done with spend: enter contracts, and look at what licenses cost and waste."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import compliance.service
+from concurrency import run_all
+from errors import InvalidInput, NotFound
+from identifiers import PortalId, RunId, SkuId
+from imports.model import Contact, ServicePlan
+from ledger.service import all_portal_ids
+from spend.annual import Money, annual_spend, in_force, unit_cost
+from spend.chargeback import Charge, Chargeback
+from spend.currencies import DECIMALS
+from spend.figures import LicenseSpend, SpendSummary, SummaryTally, seat_saving, spend_of_portal
+from spend.forecast import DayCount, Forecast, Trend, forecast, trend
+from spend.model import (
+    Dimension,
+    Finding,
+    FindingList,
+    LicenseContract,
+    LicenseFigures,
+    Price,
+)
+from spend.plans import PlanBook
+from spend.recalculation import recorded_days
+from spend.renewals import Renewal, renewals
+
+if TYPE_CHECKING:
+    from composition import Ledger
+
+# Names the recalculation that a change of a contract has asked for, while it waits.
+PENDING_KIND = "spend-pending"
+_PORTALS_AT_ONCE = 8
+
+
+class ContractCost(msgspec.Struct, frozen=True):
+    """A contract, whether it is in force today, and what it comes to a year."""
+
+    contract: LicenseContract
+    in_force: bool
+    annual: Money | None
+    unit: Money | None
+
+
+async def get_contract(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> ContractCost:
+    """The contract of a license, with what it comes to. Raises NotFound."""
+    contract = await ledger.contracts.get(portal_id, sku_id)
+    if contract is None:
+        raise NotFound(
+            f"Nothing was entered for SKU {sku_id} of portal {portal_id}.",
+            remedy="Enter a contract with PUT; without one, the license is managed and unpriced.",
+        )
+    return await _cost_of(ledger, contract)
+
+
+async def put_contract(
+    ledger: Ledger,
+    portal_id: PortalId,
+    sku_id: SkuId,
+    *,
+    managed: bool,
+    price: Price | None,
+    requested_by: str | None,
+) -> tuple[ContractCost, RunId]:
+    """Enters the contract of a license, and has the portal's figures recalculated.
+
+    Raises NotFound for a license the portal does not have, InvalidInput.
+    """
+    await ledger.licenses.get_license(portal_id, sku_id)
+    if price is not None:
+        _check_price(price)
+    contract = LicenseContract(portal_id, sku_id, ledger.clock(), managed, price)
+    await ledger.contracts.upsert(contract)
+    run_id = await _recalculate_soon(ledger, portal_id, requested_by)
+    return await _cost_of(ledger, contract), run_id
+
+
+async def delete_contract(
+    ledger: Ledger, portal_id: PortalId, sku_id: SkuId, *, requested_by: str | None
+) -> None:
+    """Deletes the contract of a license, and has the portal's figures recalculated.
+
+    Raises NotFound.
+    """
+    await ledger.licenses.get_license(portal_id, sku_id)
+    if await ledger.contracts.get(portal_id, sku_id) is not None:
+        await ledger.contracts.delete(portal_id, sku_id)
+        await _recalculate_soon(ledger, portal_id, requested_by)
+
+
+def _check_price(price: Price) -> None:
+    if price.currency not in DECIMALS:
+        raise InvalidInput(
+            "currency",
+            f"{price.currency} is no currency of ISO 4217.",
+            remedy="Give the code of a currency in use, such as EUR or USD.",
+        )
+    if price.frequency == "once" and price.ends_on is None:
+        raise InvalidInput(
+            "endDate",
+            "A payment made once needs an end, to be spread over its years.",
+            remedy="Give the contract's last day.",
+        )
+    if price.ends_on is not None and price.ends_on <= price.effective_on:
+        raise InvalidInput(
+            "endDate",
+            "The contract ends before it takes effect, or on the same day.",
+            remedy="Give a last day after effectiveDate.",
+        )
+
+
+async def _recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: str | None) -> RunId:
+    """Queues a recalculation; several changes share the one that still waits."""
+    stored = await ledger.sync_state.read(portal_id, PENDING_KIND)
+    if stored is not None:
+        waiting = RunId(stored.decode())
+        try:
+            if (await ledger.runs.get(waiting)).state == "Queued":
+                return waiting
+        except NotFound:
+            pass
+    parent = await compliance.service.start_recalculation(
+        ledger, [portal_id], "queue", requested_by=requested_by
+    )
+    (run,) = await ledger.runs.children(parent)
+    await ledger.sync_state.write(portal_id, PENDING_KIND, run.run_id.encode())
+    return run.run_id
+
+
+async def _cost_of(ledger: Ledger, contract: LicenseContract) -> ContractCost:
+    license_ = await ledger.licenses.get_license(contract.portal_id, contract.sku_id)
+    today = _today(ledger)
+    annual = annual_spend(contract.price, today)
+    return ContractCost(
+        contract,
+        contract.price is not None and in_force(contract.price, today),
+        annual,
+        unit_cost(annual, license_.entitled_units),
+    )
+
+
+def _today(ledger: Ledger) -> date:
+    return ledger.clock().date()
+
+
+async def list_spend(
+    ledger: Ledger, portal_id: PortalId | None, *, top: int, continuation: str | None
+) -> tuple[list[LicenseSpend], str | None]:
+    """A page of the spend of managed licenses, and where it goes on; it may be short."""
+    page = await ledger.spend.figures_page(portal_id, top=top, continuation=continuation)
+    wanted = {(f.portal_id, f.sku_id) for f in page.items}
+    # what a cheaper license saves depends on the portal's other licenses
+    portals = sorted({f.portal_id for f in page.items})
+    spends = await _spends_of(ledger, portals)
+    items = [
+        spend
+        for portal in portals
+        for spend in spends[portal]
+        if (spend.figures.portal_id, spend.figures.sku_id) in wanted
+    ]
+    return items, page.continuation
+
+
+async def _spends_of(
+    ledger: Ledger, portal_ids: Sequence[PortalId]
+) -> dict[PortalId, list[LicenseSpend]]:
+    today = _today(ledger)
+
+    async def one(portal_id: PortalId) -> list[LicenseSpend]:
+        figures = [f async for f in ledger.spend.figures(portal_id)]
+        return spend_of_portal(figures, await ledger.contracts.of_portal(portal_id), today)
+
+    found = await run_all((one(p) for p in portal_ids), at_once=_PORTALS_AT_ONCE)
+    return dict(zip(portal_ids, found, strict=True))
+
+
+async def _by_portal(
+    ledger: Ledger, portal_id: PortalId | None
+) -> AsyncIterator[tuple[PortalId, list[LicenseFigures], Mapping[SkuId, LicenseContract]]]:
+    """The figures of each portal with its contracts, a portal at a time."""
+    if portal_id is None:
+        contracts = await ledger.contracts.of_all_portals()
+    else:
+        contracts = {portal_id: await ledger.contracts.of_portal(portal_id)}
+    current: list[LicenseFigures] = []
+    async for figures in ledger.spend.figures(portal_id):
+        if current and current[0].portal_id != figures.portal_id:
+            yield current[0].portal_id, current, contracts.get(current[0].portal_id, {})
+            current = []
+        current.append(figures)
+    if current:
+        yield current[0].portal_id, current, contracts.get(current[0].portal_id, {})
+
+
+async def summary(ledger: Ledger, portal_id: PortalId | None) -> SpendSummary:
+    """All managed licenses at a glance, money by currency."""
+    tally = SummaryTally()
+    async for _, figures, contracts in _by_portal(ledger, portal_id):
+        tally.add_portal(figures, contracts, _today(ledger))
+    return tally.summary()
+
+
+async def charges(ledger: Ledger, portal_id: PortalId | None, dimension: Dimension) -> list[Charge]:
+    """The annual spend by department or country, each currency apart."""
+    chargeback = Chargeback()
+    async for owner, figures, contracts in _by_portal(ledger, portal_id):
+        chargeback.begin_portal(spend_of_portal(figures, contracts, _today(ledger)))
+        async for shares in ledger.spend.shares(owner, dimension):
+            for share in shares:
+                chargeback.add(share)
+    return chargeback.charges()
+
+
+async def list_renewals(
+    ledger: Ledger, portal_id: PortalId | None, horizon_days: int
+) -> list[Renewal]:
+    """What ends or renews in the days ahead, the nearest first."""
+    found: list[LicenseSpend] = []
+    async for _, figures, contracts in _by_portal(ledger, portal_id):
+        found += spend_of_portal(figures, contracts, _today(ledger))
+    return renewals(found, _today(ledger), horizon_days)
+
+
+async def run_out(
+    ledger: Ledger, portal_id: PortalId, sku_id: SkuId
+) -> tuple[int, list[DayCount], Trend | None, Forecast]:
+    """Entitled units, recorded days, their trend, and when the license runs out.
+
+    Raises NotFound.
+    """
+    position = await ledger.positions.get(portal_id, sku_id)
+    history = await recorded_days(ledger, portal_id, sku_id)
+    found = forecast(history, position.entitled, _today(ledger))
+    return position.entitled, history, trend(history), found
+
+
+class SeatFinding(msgspec.Struct, frozen=True):
+    """A finding with the contact and licenses it speaks of.
+
+    `contact` is None if it is gone since. `saving` is what not paying the
+    seat, or paying the cheaper license instead, saves a year. `lost` are the
+    plans that the contact has enabled and the cheaper license does not give,
+    `given` those that this one gives.
+    """
+
+    portal_id: PortalId
+    finding: Finding
+    contact: Contact | None
+    spend: LicenseSpend
+    other: LicenseSpend | None
+    saving: Money | None
+    lost: tuple[ServicePlan, ...] = ()
+    given: tuple[ServicePlan, ...] = ()
+
+
+async def list_findings(
+    ledger: Ledger,
+    name: FindingList,
+    portal_id: PortalId | None,
+    *,
+    top: int,
+    continuation: str | None,
+    matches: Callable[[Finding], bool] | None = None,
+) -> tuple[list[SeatFinding], str | None]:
+    """A page of wasted seats, overlaps or proposals by portal and user ID, and where it goes on.
+
+    Findings on licenses that are unmanaged by now are left out, so a page may
+    be short.
+    """
+    portal_ids = [portal_id] if portal_id is not None else await all_portal_ids(ledger)
+    page = await ledger.spend.findings_page(
+        portal_ids, name, top=top, continuation=continuation, matches=matches
+    )
+    by_portal: dict[PortalId, list[Finding]] = {}
+    for owner, finding in page.items:
+        by_portal.setdefault(owner, []).append(finding)
+    spends = await _spends_of(ledger, list(by_portal))
+    items: list[SeatFinding] = []
+    for owner, findings in by_portal.items():
+        items += await _resolved(ledger, name, owner, findings, spends[owner])
+    return items, page.continuation
+
+
+async def _resolved(
+    ledger: Ledger,
+    name: FindingList,
+    portal_id: PortalId,
+    findings: Sequence[Finding],
+    spends: Sequence[LicenseSpend],
+) -> list[SeatFinding]:
+    contacts = await ledger.contacts.get_many(portal_id, [f.user_id for f in findings])
+    book = PlanBook(
+        await ledger.licenses.list_licenses(portal_id) if name == "right_sizing" else ()
+    )
+    by_sku = {spend.figures.sku_id: spend for spend in spends}
+    items: list[SeatFinding] = []
+    for finding in findings:
+        spend = by_sku.get(finding.sku_id)
+        if spend is None:
+            continue
+        other = by_sku.get(finding.other_sku_id) if finding.other_sku_id is not None else None
+        saving = spend.unit if finding.cause is not None else None
+        if name == "overlap" and finding.cause != "duplicate":
+            saving = None
+        lost: tuple[ServicePlan, ...] = ()
+        given: tuple[ServicePlan, ...] = ()
+        if name == "right_sizing":
+            saving = seat_saving(spend.unit, other.unit if other is not None else None)
+            lost = _lost(book, contacts.get(finding.user_id), finding)
+            given = tuple(book.plans(book.of_license(finding.other_sku_id or SkuId(""))))
+        contact = contacts.get(finding.user_id)
+        items.append(SeatFinding(portal_id, finding, contact, spend, other, saving, lost, given))
+    return items
+
+
+def _lost(book: PlanBook, contact: Contact | None, finding: Finding) -> tuple[ServicePlan, ...]:
+    if contact is None or finding.other_sku_id is None:
+        return ()
+    given = book.of_license(finding.other_sku_id)
+    for assignment in contact.assignments:
+        if assignment.sku_id == finding.sku_id:
+            return tuple(book.plans(book.enabled(assignment) & ~given))
+    return ()

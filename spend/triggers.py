@@ -1,0 +1,262 @@
+"""HTTP functions of contracts and spend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import composition
+from identifiers import PortalId, SkuId
+from spend import service
+from spend.contract import (
+    ChargebackQuery,
+    ChargeView,
+    ContractRequest,
+    ContractView,
+    FindingsQuery,
+    ForecastQuery,
+    ForecastView,
+    OverlapQuery,
+    OverlapView,
+    PortalFilter,
+    RenewalsQuery,
+    RenewalView,
+    RightSizingView,
+    SpendQuery,
+    SpendSummaryView,
+    SpendView,
+    WastedSeatView,
+    WasteQuery,
+    projection,
+)
+from spend.model import Finding
+from web.contract import PageOf
+from web.operation import Api, Reply, Request
+from web.paging import page_of
+
+api = Api()
+Ledger = composition.Ledger
+
+_CONTRACT = "licenses/{portal_id}/{sku_id}/contract"
+
+
+def _ids(path: Mapping[str, str]) -> tuple[PortalId, SkuId]:
+    return PortalId(path["portal_id"]), SkuId(path["sku_id"])
+
+
+def _portal(portal_id: UUID | None) -> PortalId | None:
+    return PortalId(str(portal_id)) if portal_id is not None else None
+
+
+@api.operation(
+    "GetContract",
+    "GET",
+    _CONTRACT,
+    summary="Shows what was entered for a license, and what it comes to.",
+    returns=ContractView,
+    errors=(404,),
+)
+async def get_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
+    """Price, term, and whether the license is managed."""
+    return Reply(ContractView.of(await service.get_contract(ledger, *_ids(request.path))))
+
+
+@api.operation(
+    "PutContract",
+    "PUT",
+    _CONTRACT,
+    summary="Enters price and term of a license, and whether it is managed.",
+    body=ContractRequest,
+    returns=ContractView,
+    errors=(404,),
+    role="Ledger.Manage",
+)
+async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) -> Reply:
+    """The contract as it is now; the figures that depend on it are recalculated."""
+    cost, run_id = await service.put_contract(
+        ledger,
+        *_ids(request.path),
+        managed=request.body.managed,
+        price=request.body.price(),
+        requested_by=request.caller.label,
+    )
+    return Reply(ContractView.of(cost, run_id))
+
+
+@api.operation(
+    "DeleteContract",
+    "DELETE",
+    _CONTRACT,
+    summary="Deletes what was entered for a license.",
+    status=204,
+    errors=(404,),
+    role="Ledger.Manage",
+)
+async def delete_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
+    """Nothing; the license is managed and unpriced again."""
+    await service.delete_contract(ledger, *_ids(request.path), requested_by=request.caller.label)
+    return Reply(None, status=204)
+
+
+@api.operation(
+    "ListSpend",
+    "GET",
+    "spend",
+    summary="Lists what managed licenses cost a year, and what of that is wasted.",
+    query=SpendQuery,
+    returns=PageOf[SpendView],
+)
+async def list_spend(ledger: Ledger, request: Request[SpendQuery, None]) -> Reply:
+    """A page of licenses."""
+    query = request.query
+    found, continuation = await service.list_spend(
+        ledger, _portal(query.portal_id), top=query.top, continuation=query.continuation
+    )
+    rows = [SpendView.of(spend) for spend in found]
+    return Reply(PageOf[SpendView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "GetSpendSummary",
+    "GET",
+    "spend/summary",
+    summary="Sums up spend and waste, each currency apart.",
+    query=PortalFilter,
+    returns=SpendSummaryView,
+)
+async def get_spend_summary(ledger: Ledger, request: Request[PortalFilter, None]) -> Reply:
+    """The sums by currency."""
+    found = await service.summary(ledger, _portal(request.query.portal_id))
+    return Reply(SpendSummaryView.of(found))
+
+
+@api.operation(
+    "ListCharges",
+    "GET",
+    "spend/by",
+    summary="Charges the annual spend to departments or countries.",
+    query=ChargebackQuery,
+    returns=PageOf[ChargeView],
+)
+async def list_charges(ledger: Ledger, request: Request[ChargebackQuery, None]) -> Reply:
+    """A page of charges."""
+    query = request.query
+    charges = await service.charges(ledger, _portal(query.portal_id), query.dimension)
+    rows, continuation = page_of(charges, query)
+    return Reply(
+        PageOf[ChargeView](value=[ChargeView.of(row) for row in rows], continuation=continuation)
+    )
+
+
+def _on(query: FindingsQuery, finding: Finding) -> bool:
+    return query.sku_id is None or finding.sku_id == str(query.sku_id)
+
+
+@api.operation(
+    "ListWastedSeats",
+    "GET",
+    "spend/waste",
+    summary="Lists wasted seats with their holders, and why they are wasted.",
+    query=WasteQuery,
+    returns=PageOf[WastedSeatView],
+)
+async def list_wasted_seats(ledger: Ledger, request: Request[WasteQuery, None]) -> Reply:
+    """A page of seats; seats never assigned have no holder to list."""
+    query = request.query
+    found, continuation = await service.list_findings(
+        ledger,
+        "waste",
+        _portal(query.portal_id),
+        top=query.top,
+        continuation=query.continuation,
+        matches=lambda f: _on(query, f) and query.cause in (None, f.cause),
+    )
+    rows = [WastedSeatView.of(seat) for seat in found]
+    return Reply(PageOf[WastedSeatView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "ListOverlaps",
+    "GET",
+    "spend/overlap",
+    summary="Lists licenses whose plans another license of the contact has too.",
+    query=OverlapQuery,
+    returns=PageOf[OverlapView],
+)
+async def list_overlaps(ledger: Ledger, request: Request[OverlapQuery, None]) -> Reply:
+    """A page of duplicates, and of direct copies beside group copies, which are to be tidied up."""
+    query = request.query
+    found, continuation = await service.list_findings(
+        ledger,
+        "overlap",
+        _portal(query.portal_id),
+        top=query.top,
+        continuation=query.continuation,
+        matches=lambda f: _on(query, f) and query.kind in (None, f.overlap),
+    )
+    rows = [OverlapView.of(seat) for seat in found]
+    return Reply(PageOf[OverlapView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "ListRightSizing",
+    "GET",
+    "spend/right-sizing",
+    summary="Lists seats for which a cheaper license of the tenant would do.",
+    query=FindingsQuery,
+    returns=PageOf[RightSizingView],
+)
+async def list_right_sizing(ledger: Ledger, request: Request[FindingsQuery, None]) -> Reply:
+    """A page of proposals, each with what would be lost."""
+    query = request.query
+    found, continuation = await service.list_findings(
+        ledger,
+        "right_sizing",
+        _portal(query.portal_id),
+        top=query.top,
+        continuation=query.continuation,
+        matches=lambda f: _on(query, f),
+    )
+    rows = [RightSizingView.of(seat) for seat in found]
+    return Reply(PageOf[RightSizingView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "ListRenewals",
+    "GET",
+    "spend/renewals",
+    summary="Lists contracts and subscriptions that end or renew, the nearest first.",
+    query=RenewalsQuery,
+    returns=PageOf[RenewalView],
+)
+async def list_renewals(ledger: Ledger, request: Request[RenewalsQuery, None]) -> Reply:
+    """A page of days, each with when the license runs out by its trend."""
+    query = request.query
+    found = await service.list_renewals(ledger, _portal(query.portal_id), query.days)
+    rows, continuation = page_of(found, query)
+    today = ledger.clock().date()
+    return Reply(
+        PageOf[RenewalView](
+            value=[RenewalView.of(row, today) for row in rows], continuation=continuation
+        )
+    )
+
+
+@api.operation(
+    "GetForecast",
+    "GET",
+    "spend/forecast/{portal_id}/{sku_id}",
+    summary="Shows when a license runs out, by the trend of its recorded days.",
+    query=ForecastQuery,
+    returns=ForecastView,
+    errors=(404,),
+)
+async def get_forecast(ledger: Ledger, request: Request[ForecastQuery, None]) -> Reply:
+    """The recorded days, the trend with its band, and where it leads."""
+    portal_id, sku_id = _ids(request.path)
+    entitled, history, line, found = await service.run_out(ledger, portal_id, sku_id)
+    today = ledger.clock().date()
+    days = [today + timedelta(days=ahead) for ahead in range(request.query.days + 1)]
+    drawn = projection(line, days)
+    return Reply(ForecastView.of(portal_id, sku_id, entitled, history, found, drawn))
