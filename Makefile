@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start test lint checkov bench clean
+.PHONY: help setup demo start test lint scan audit sbom bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,7 +29,16 @@ lint: setup ## check style, format and types
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy .
 
-checkov: .tools/checkov/.installed ## install checkov, with which the tests scan infra/
+scan: setup .tools/checkov/.installed .tools/security/.installed .tools/runtime/.installed ## look for weaknesses: template, code, secrets, packages
+	@$(RUN) -m pytest tests/infra tests/security $(ARGS)
+
+audit: .tools/security/.installed .tools/runtime/.installed ## look the app's packages up among known vulnerabilities; needs the internet
+	@.tools/security/bin/pip-audit --strict --path "$$(echo .tools/runtime/lib/python3.*/site-packages)"
+
+sbom: .tools/security/.installed .tools/runtime/.installed ## list the app's packages as CycloneDX, in sbom.cdx.json
+	@.tools/security/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.cdx.json .tools/runtime/bin/python
+	@echo "sbom.cdx.json"
 
 bench: setup .tools/cartography/.installed ## measure, in ratios of one run
 	@$(RUN) -m bench $(ARGS)
@@ -58,12 +67,27 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@$(RUN) -m devhost.node
 	@touch $@
 
-# An environment of its own: checkov's many packages pin others. The parser that it asks for
-# is older than today's Bicep.
+# Environments of their own, for these tools' many packages pin others. The parser that checkov
+# asks for is older than today's Bicep.
 .tools/checkov/.installed: requirements-checkov.txt $(VENV)/.installed
 	@echo "Installing checkov …"
 	@$(RUN) -m venv .tools/checkov
 	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check --no-deps \
 		$$(grep '^pycep-parser==' requirements-dev.txt)
+	@touch $@
+
+.tools/security/.installed: requirements-security.txt $(VENV)/.installed
+	@echo "Installing bandit, detect-secrets, pip-audit and cyclonedx-bom …"
+	@$(RUN) -m venv .tools/security
+	@.tools/security/bin/pip install --quiet --disable-pip-version-check -r requirements-security.txt
+	@touch $@
+
+# What the function app has in Azure, and nothing else.
+.tools/runtime/.installed: requirements.txt $(VENV)/.installed
+	@echo "Installing the app's own packages apart …"
+	@rm -rf .tools/runtime
+	@$(RUN) -m venv --without-pip .tools/runtime
+	@$(RUN) -m pip --python .tools/runtime/bin/python install --quiet --disable-pip-version-check \
+		-r requirements.txt
 	@touch $@

@@ -14,7 +14,7 @@ CHECKOV = ROOT / ".tools/checkov/bin/checkov"
 
 pytestmark = pytest.mark.skipif(
     not CHECKOV.exists() and not os.environ.get("CI"),
-    reason="checkov is not installed; `make checkov` does it",
+    reason="checkov is not installed; `make scan` does it",
 )
 
 
