@@ -15,13 +15,16 @@ param email string
 @description('Minutes without a recalculation after which it counts as overdue: the longest gap of RECALCULATION_SCHEDULE and 90 minutes.')
 param overdueMinutes int = 390
 
+@description('Hours in which a second failure of an import counts: twice the longest gap of IMPORT_SCHEDULE and 2 hours.')
+param importHours int = 10
+
 // Times are ISO 8601 durations: how often a rule is evaluated, and how far back its query looks.
 var rules = [
   {
     name: 'import-failed-twice'
     title: 'Import failed twice'
-    description: 'The last two imports of a portal failed: its licenses and users grow stale.'
-    query: loadTextContent('../queries/import-failed-twice.kql')
+    description: 'The import of a portal failed in two rounds: its licenses and users grow stale.'
+    query: replace(loadTextContent('../queries/import-failed-twice.kql'), 'IMPORT_HOURS', string(importHours))
     severity: 2
     every: 'PT1H'
     window: 'P1D'

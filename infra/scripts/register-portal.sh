@@ -12,7 +12,8 @@ Usage: register-portal.sh --name NAME [options] > portal.json
   --name NAME          of the portal, and of the app registration: "Ledger365 NAME"
   --secret             a client secret instead of a certificate
   --years N            how long the credential is valid; 1 unless given
-  --tasks LIST         what the portal is to do, separated by commas: import, reclamation; import unless given
+  --tasks LIST         what the portal is to do, separated by commas: import, roster, access, sign_ins, devices,
+                       reclamation; import unless given
   --required-only      without the permissions that only add detail
   --app CLIENT_ID      a new credential for that registration; the one it has stays until you remove it
 
@@ -27,6 +28,14 @@ required_import="Organization.Read.All User.Read.All"
 optional_import="GroupMember.Read.All Place.Read.All"
 required_reclamation="LicenseAssignment.ReadWrite.All"
 optional_reclamation="AuditLog.Read.All"
+required_roster=""
+optional_roster="Reports.Read.All ReportSettings.Read.All"
+required_access=""
+optional_access="Reports.Read.All"
+required_sign_ins=""
+optional_sign_ins="AuditLog.Read.All"
+required_devices=""
+optional_devices="DeviceManagementManagedDevices.Read.All Device.Read.All"
 
 name="" kind=certificate years=1 tasks=import optional=yes app=""
 while [ $# -gt 0 ]; do
@@ -49,16 +58,21 @@ case $years in '' | *[!0-9]* | 0*) usage ;; esac
 permissions=""
 for task in $(echo "$tasks" | tr ',' ' '); do
     case $task in
-    import)
-        permissions="$permissions $required_import"
-        [ $optional = no ] || permissions="$permissions $optional_import"
-        ;;
-    reclamation)
-        permissions="$permissions $required_reclamation"
-        [ $optional = no ] || permissions="$permissions $optional_reclamation"
-        ;;
+    import) needed=$required_import extra=$optional_import ;;
+    reclamation) needed=$required_reclamation extra=$optional_reclamation ;;
+    roster) needed=$required_roster extra=$optional_roster ;;
+    access) needed=$required_access extra=$optional_access ;;
+    sign_ins) needed=$required_sign_ins extra=$optional_sign_ins ;;
+    devices) needed=$required_devices extra=$optional_devices ;;
     *) usage ;;
     esac
+    [ $optional = yes ] || extra=""
+    for permission in $needed $extra; do
+        case " $permissions " in
+        *" $permission "*) ;;
+        *) permissions="$permissions $permission" ;;
+        esac
+    done
 done
 
 for tool in az openssl python3; do
@@ -156,8 +170,9 @@ body = {"credential": credential}
 if given["NEW"] == "yes":
     portal = {"name": given["NAME"], "tenantId": given["TENANT"], "clientId": given["APP"]}
     body = {**portal, "cloud": given["CLOUD"], **body}
-    if "reclamation" in given["TASKS"].split(","):
-        body["reclamationAllowed"] = True
+    tasks = given["TASKS"].split(",")
+    body["tasks"] = [task for task in tasks if task not in ("import", "reclamation")]
+    body["reclamationAllowed"] = "reclamation" in tasks
 print(json.dumps(body))
 END
 say "Registered: client ID $app. New permissions can take some minutes; test the portal then."

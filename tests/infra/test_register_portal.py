@@ -72,7 +72,7 @@ def test_the_script_grants_what_a_task_needs(task) -> None:
         assert listed, f"the script does not know {kind} permissions of {task}"
         needed = {need.permission for need in needs_of([task]) if need.optional is optional}
         assert set(listed[1].split()) == needed
-    assert f"\n    {task})\n" in text
+    assert re.search(rf"^    {task}\) needed=\$required_{task} extra=\$optional_{task} ;;$", text, re.M)
 
 
 def test_the_operations_page_names_every_permission() -> None:
@@ -95,14 +95,17 @@ def test_with_a_certificate_the_printed_body_creates_a_portal(run, tmp_path: Pat
 
 
 def test_with_a_secret_the_printed_body_creates_a_portal_that_knows_its_expiry(run) -> None:
-    done, log = run("--name", "Contoso", "--secret", "--tasks", "import,reclamation")
+    done, log = run("--name", "Contoso", "--secret", "--tasks", "import,reclamation,sign_ins")
     assert done.returncode == 0, done.stderr
     request = CreatePortalRequest.model_validate_json(done.stdout)
     assert request.credential.kind == "clientSecret"
     assert request.credential.expires_at is not None
     assert request.reclamation_allowed
     assert "s3cret~value" not in done.stderr
-    assert log.count("appRoleAssignments") == len(needs_of(["import", "reclamation"]))
+    assert request.tasks == ["sign_ins"]
+    # reclamation and sign-ins share a permission, which is granted once
+    needs = needs_of(["import", "reclamation", "sign_ins"])
+    assert log.count("appRoleAssignments") == len(needs)
 
 
 def test_a_new_credential_for_a_registration_is_a_change_of_the_portal(run) -> None:
