@@ -18,7 +18,6 @@ READ_BY_THE_HOST = {
     "AzureWebJobsStorage__clientId": "the Functions host",
     "AZURE_CLIENT_ID": "azure-identity",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "App Service Authentication",
 }
 # Read by this code, and nothing that the template has to say.
