@@ -25,7 +25,6 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 from azure.identity import CredentialUnavailableError
-from azure.identity.aio import CertificateCredential, ClientSecretCredential
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.method import Method
 from kiota_abstractions.native_response_handler import NativeResponseHandler
@@ -33,22 +32,26 @@ from kiota_abstractions.request_information import RequestInformation
 from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
-from kiota_http.middleware import ParametersNameDecodingHandler, RedirectHandler
+from kiota_http._exceptions import RedirectError
+from kiota_http.middleware import ParametersNameDecodingHandler
 from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
-from errors import ClientAssertionFailed, GraphError
+from errors import GraphError, Misconfigured
 from graph.errors import (
     failure,
     sign_in_failed,
     token_rejected,
     unreachable,
+    unreadable_failure,
     unreadable_success,
 )
+from graph.redirects import HeldRedirects, same_service
 from graph.retry import GraphCounts, RetryMiddleware, retry_after_seconds
+from graph.sign_in import Material, assertion_failed, open_credential
 from identifiers import ClientId, TenantId
-from portals.certificates import CertificateMaterial, ClientSecretMaterial
+from portals.certificates import CertificateMaterial
 from portals.model import Cloud
 
 if TYPE_CHECKING:
@@ -58,7 +61,6 @@ if TYPE_CHECKING:
     from settings import Settings
 
 Answer = TypeVar("Answer")
-Material = ClientSecretMaterial | CertificateMaterial
 
 
 class _Claims(msgspec.Struct):
@@ -107,11 +109,12 @@ class GraphClient:
         self.counts = GraphCounts()
         self.max_retries = max_retries
         self._secrets = material.secrets()
+        self._signs = isinstance(material, CertificateMaterial)
         self._scope = f"{cloud.graph_url}/.default"
         self._host = urlsplit(cloud.graph_url).netloc
         # the SDK's errors do not always tell it
         self._sign_in_status: int | None = None
-        self._credential = _credential(
+        self._credential = open_credential(
             cloud, tenant_id, client_id, material, timeout_seconds, self._note_sign_in
         )
         # the SDK's own transport does not hand closing on, so this one is kept
@@ -122,7 +125,7 @@ class GraphClient:
         timeout = httpx.Timeout(timeout_seconds, connect=min(10, timeout_seconds))
         self._http = GraphClientFactory.create_with_custom_middleware(
             [
-                RedirectHandler(),
+                HeldRedirects(cloud.graph_url),
                 RetryMiddleware(self.counts, max_retries=max_retries),
                 ParametersNameDecodingHandler(),
             ],
@@ -188,9 +191,18 @@ class GraphClient:
             raise unreadable_success(request_id) from error
 
     async def answer(self, request: RequestInformation) -> httpx.Response:
-        """Graph's raw answer to a request, of any status. Raises GraphError if there is none."""
+        """Graph's raw answer to a request, of any status. Raises GraphError if there is none.
+
+        A request whose token is refused is sent once more, with a new one.
+        """
         request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        return await self._guarded(lambda: self._send(request))
+        response = await self._guarded(lambda: self._send(request))
+        if response.status_code == 401:
+            # the token may have been withdrawn in the midst of a long read
+            self._credential.renew()
+            request.headers.remove("Authorization")
+            response = await self._guarded(lambda: self._send(request))
+        return response
 
     async def download(self, address: str, target: BinaryIO) -> httpx.Response:
         """Writes what a pre-authenticated address holds into `target`, as it arrives.
@@ -219,7 +231,7 @@ class GraphClient:
         headers: HeadersCollection | None = None,
     ) -> Answer:
         """Follows a link that Graph gave, unchanged; it must lead to the same Graph."""
-        if not self._is_ours(link):
+        if not same_service(link, self.cloud.graph_url):
             raise unreadable_success(None)
         request = RequestInformation(Method.GET)
         request.url = link
@@ -227,13 +239,6 @@ class GraphClient:
         if headers is not None:
             request.headers.add_all(headers)
         return await self.read(request, answer, permission=permission)
-
-    def _is_ours(self, link: str) -> bool:
-        try:
-            parts = urlsplit(link)
-        except ValueError:
-            return False
-        return parts.scheme == "https" and parts.netloc.casefold() == self._host.casefold()
 
     async def _send(self, request: RequestInformation) -> httpx.Response:
         response = await self.adapter.send_primitive_async(request, "bytes", {})
@@ -260,8 +265,14 @@ class GraphClient:
             raise sign_in_failed(self._sign_in_status, error.message, self._secrets) from None
         except AzureError as error:
             raise token_rejected(str(error), self._secrets) from None
+        except RedirectError as error:
+            raise unreadable_failure(302, None) from error
         except ValueError as error:
-            raise assertion_failed(type(error).__name__) from None
+            if self._signs:
+                raise assertion_failed(type(error).__name__) from None
+            raise sign_in_failed(
+                self._sign_in_status, type(error).__name__, self._secrets
+            ) from None
 
 
 def failed(response: httpx.Response, permission: str) -> GraphError:
@@ -278,42 +289,12 @@ def failed(response: httpx.Response, permission: str) -> GraphError:
 
 
 def _proxy(host: str) -> str | None:
-    """The proxy that the machine is set up to use for the host."""
-    return None if proxy_bypass(host) else getproxies().get("https")
-
-
-def assertion_failed(cause: str) -> ClientAssertionFailed:
-    """The error for an assertion that could not be signed."""
-    return ClientAssertionFailed(
-        "JSON Web Token generation for authentication with GraphAPI failed.",
-        remedy=f"Create or add the certificate again, with its private key. Cause: {cause}.",
-    )
-
-
-def _credential(
-    cloud: Cloud,
-    tenant_id: TenantId,
-    client_id: ClientId,
-    material: Material,
-    timeout_seconds: int,
-    on_answer: Callable[[PipelineResponse[Any, Any]], None],
-) -> ClientSecretCredential | CertificateCredential:
-    options: dict[str, Any] = {
-        "authority": cloud.login_url,
-        "disable_instance_discovery": not cloud.instance_discovery,
-        "retry_total": 2,
-        "retry_backoff_factor": 0.3,
-        "connection_timeout": min(10, timeout_seconds),
-        "read_timeout": timeout_seconds,
-        "raw_response_hook": on_answer,
-    }
-    if isinstance(material, ClientSecretMaterial):
-        return ClientSecretCredential(tenant_id, client_id, material.value, **options)
-    if material.not_after <= datetime.now(UTC):
-        raise assertion_failed(f"the certificate expired on {material.not_after:%Y-%m-%d}")
-    try:
-        return CertificateCredential(
-            tenant_id, client_id, certificate_data=material.pem(), **options
+    """The proxy that the machine is set up to use for the host. Raises Misconfigured."""
+    proxy = None if proxy_bypass(host) else getproxies().get("https")
+    if proxy is not None and not proxy.startswith(("http://", "https://")):
+        # the value is not shown, since it may hold a password
+        raise Misconfigured(
+            "HTTPS_PROXY is not the address of a proxy.",
+            remedy="Set HTTPS_PROXY to http://…, or remove it.",
         )
-    except ValueError as error:
-        raise assertion_failed(type(error).__name__) from None
+    return proxy

@@ -99,7 +99,7 @@ def failure(
     """The error for a failed request. `permission` is the least one that the call needs."""
     try:
         error = _shortened(_answer_decoder.decode(body).error)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return unreadable_failure(status, request_id)
     request_id = error.request_id or request_id
     code = error.code or ""

@@ -6,16 +6,29 @@ fields at will.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
 from identifiers import GroupId, ServicePlanId, SkuId, UserId
 
+# Table Storage knows no earlier one.
+_FIRST_YEAR = 1601
+
 
 def _fold(record: msgspec.Struct, name: str, guid: str) -> None:
     # Graph writes GUIDs in lower case, and now and then some in upper case
     msgspec.structs.force_setattr(record, name, guid.lower())
+
+
+def _moment(value: object) -> datetime | None:
+    """The time, None for what is none, and for years by which Graph means never."""
+    try:
+        moment = msgspec.convert(value, datetime)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        return None
+    return moment if moment.year >= _FIRST_YEAR else None
 
 
 class LicenseUnits(msgspec.Struct, rename="camel", frozen=True):
@@ -44,12 +57,22 @@ class SubscribedSku(msgspec.Struct, rename="camel", frozen=True):
     """A SKU to which the tenant is subscribed."""
 
     sku_id: SkuId
-    sku_part_number: str
+    sku_part_number: str | None = None
     applies_to: str | None = None
     capability_status: str | None = None
     consumed_units: int | None = 0
-    prepaid_units: LicenseUnits = LicenseUnits()
-    service_plans: tuple[ServicePlanInfo, ...] = ()
+    prepaid_units: LicenseUnits | None = None
+    service_plans: tuple[ServicePlanInfo, ...] | None = None
+
+    @property
+    def part_number(self) -> str:
+        """The part number; the ID of a SKU that Graph gives none."""
+        return self.sku_part_number or self.sku_id
+
+    @property
+    def units(self) -> LicenseUnits:
+        """The units; none where Graph tells none."""
+        return self.prepaid_units or LicenseUnits()
 
     def __post_init__(self) -> None:
         if not self.sku_id.islower():
@@ -65,9 +88,19 @@ class CompanySubscription(msgspec.Struct, rename="camel", frozen=True):
     status: str | None = None
     total_licenses: int | None = 0
     is_trial: bool | None = False
-    created_date_time: datetime | None = None
-    next_lifecycle_date_time: datetime | None = None
+    created_date_time: object = None
+    next_lifecycle_date_time: object = None
     owner_tenant_id: str | None = None
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was bought, None if that is not told readably."""
+        return _moment(self.created_date_time)
+
+    @property
+    def next_lifecycle_at(self) -> datetime | None:
+        """When it leaves its state unless renewed, None if that is not told readably."""
+        return _moment(self.next_lifecycle_date_time)
 
     def __post_init__(self) -> None:
         if not self.sku_id.islower():

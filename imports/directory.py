@@ -124,7 +124,7 @@ async def apply_directory(
         stored,
         directory.skus,
         directory.subscriptions or (),
-        {sku.sku_id: names.title_of(sku.sku_id, sku.sku_part_number) for sku in directory.skus},
+        {sku.sku_id: names.title_of(sku.sku_id, sku.part_number) for sku in directory.skus},
         excluded=portal.exclusions,
         hold_percent=ledger.settings.removal_hold_percent,
         now=now,

@@ -138,14 +138,14 @@ def _subscription(
     subscription: CompanySubscription, longest: Mapping[str, int], now: datetime
 ) -> Subscription:
     subscription_id = subscription.commerce_subscription_id or subscription.id
-    ends = subscription.next_lifecycle_date_time
+    ends = subscription.next_lifecycle_at
     left = (ends - now).days if ends is not None else 0
     return Subscription(
         subscription_id,
         subscription.status or "",
         subscription.total_licenses or 0,
         bool(subscription.is_trial),
-        subscription.created_date_time,
+        subscription.created_at,
         ends,
         subscription.owner_tenant_id,
         max(left, longest.get(subscription_id, 0)),
@@ -159,11 +159,11 @@ def _license(
     title: str,
     now: datetime,
 ) -> License:
-    units = sku.prepaid_units
+    units = sku.units
     return License(
         portal_id=portal_id,
         sku_id=sku.sku_id,
-        sku_part_number=sku.sku_part_number,
+        sku_part_number=sku.part_number,
         title=title,
         applies_to=sku.applies_to or "User",
         capability_status=sku.capability_status or "",
@@ -179,7 +179,7 @@ def _license(
                 plan.provisioning_status or "",
                 plan.applies_to or "",
             )
-            for plan in sku.service_plans
+            for plan in sku.service_plans or ()
         ),
         subscriptions=tuple(sorted(subscriptions, key=lambda s: s.subscription_id)),
         imported_at=now,

@@ -16,7 +16,8 @@ from portals.model import StepState, TestStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graph.client import GraphClient, Material
+    from graph.client import GraphClient
+    from graph.sign_in import Material
     from identifiers import ClientId, TenantId
     from portals.model import Cloud
 
@@ -128,7 +129,7 @@ async def _try_graph(
     except (GraphError, CredentialError) as error:
         steps.failed("licenses", error)
     else:
-        example = f", such as {skus[0].sku_part_number}" if skus else ""
+        example = f", such as {skus[0].part_number}" if skus else ""
         steps.add("licenses", "passed", f"The tenant has {len(skus)} licenses{example}.")
     for need in needs:
         _judge(steps, need, roles)

@@ -491,7 +491,7 @@ async def _subscribed(
 ) -> dict[SkuId, str]:
     opened = ledger.graph(ledger.settings.cloud(cloud), tenant_id, client_id, material)
     async with opened as graph:
-        return {sku.sku_id: sku.sku_part_number for sku in await subscribed_skus(graph)}
+        return {sku.sku_id: sku.part_number for sku in await subscribed_skus(graph)}
 
 
 async def _available(

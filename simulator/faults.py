@@ -66,6 +66,9 @@ class Fault:
                 return Response(status, _HTML, {"content-type": "text/html"})
             case "non_json":
                 return Response(200, b"\x00not json", {"content-type": "application/json"})
+            case "redirect":
+                location = self.values.get("location", f"{request.base}{request.path}")
+                return Response(302, b"", {"location": location})
             case "empty_list":
                 return json_response({"value": []})
             case "expired_token":
@@ -96,6 +99,10 @@ class Fault:
             case "next_link":
                 page = json.loads(response.body)
                 page["@odata.nextLink"] = self.values["link"]
+                response.body = json.dumps(page).encode()
+            case "fields":
+                page = json.loads(response.body)
+                page["value"] = [{**item, **self.values["fields"]} for item in page["value"]]
                 response.body = json.dumps(page).encode()
             case "throttle_percentage":
                 response.headers["x-ms-throttle-limit-percentage"] = str(

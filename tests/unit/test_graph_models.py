@@ -40,7 +40,7 @@ def test_guids_of_skus_subscriptions_and_groups_are_folded_too():
     sku = msgspec.convert(
         {"skuId": SKU.upper(), "skuPartNumber": "E3", "servicePlans": [plan]}, SubscribedSku
     )
-    assert (sku.sku_id, sku.service_plans[0].service_plan_id) == (SKU, USER)
+    assert (sku.sku_id, (sku.service_plans or ())[0].service_plan_id) == (SKU, USER)
     subscription = msgspec.convert({"id": "x", "skuId": SKU.upper()}, CompanySubscription)
     assert subscription.sku_id == SKU
     group = msgspec.convert(
