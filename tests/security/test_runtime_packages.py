@@ -28,9 +28,7 @@ def deployed(target: Path) -> list[str]:
 
 
 @needs_runtime
-def test_every_deployed_module_imports_with_the_packages_of_requirements_txt(
-    tmp_path: Path,
-) -> None:
+def test_what_is_deployed_runs_on_the_packages_of_requirements_txt(tmp_path: Path) -> None:
     modules = deployed(tmp_path)
     assert "function_app" in modules
     program = (
