@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start test lint scan audit sbom bench clean
+.PHONY: help setup demo start test lint scan audit sbom bench backup restore clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ sbom: .tools/security/.installed .tools/runtime/.installed ## list the app's pac
 
 bench: setup .tools/cartography/.installed ## measure, in ratios of one run
 	@$(RUN) -m bench $(ARGS)
+
+backup: setup ## export all tables of the account in the environment; FILE=ledger.jsonl
+	@$(RUN) -m storage.backup export $(or $(FILE),ledger.jsonl)
+
+restore: setup ## restore them into empty tables; FILE=ledger.jsonl
+	@$(RUN) -m storage.backup restore $(or $(FILE),ledger.jsonl) $(ARGS)
 
 clean: ## remove everything that the commands made
 	@rm -rf $(VENV) .tools .run .pytest_cache .mypy_cache .ruff_cache .hypothesis

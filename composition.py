@@ -72,6 +72,7 @@ class Ledger:
     alerts: AlertStore
     deliveries: DeliveryStore
     sender: Sender
+    upgrade: Callable[[], Awaitable[int]]
     closers: tuple[Callable[[], Awaitable[None]], ...]
 
     async def close(self) -> None:
@@ -85,17 +86,37 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-_ledgers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ledger] = weakref.WeakKeyDictionary()
+class _Opening:
+    """A ledger whose tables are brought up to date before anybody gets it."""
+
+    def __init__(self, built: Ledger) -> None:
+        self._built = built
+        self._lock = asyncio.Lock()
+        self._upgraded = False
+
+    async def ledger(self) -> Ledger:
+        if not self._upgraded:
+            async with self._lock:
+                if not self._upgraded:
+                    await self._built.upgrade()
+                    self._upgraded = True
+        return self._built
+
+
+_openings: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Opening] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 async def ledger() -> Ledger:
     """The worker's ledger, built on first use; clients belong to the running event loop.
 
-    Raises Misconfigured naming the setting that is missing or wrong.
+    The tables have this release's version then. Raises Misconfigured naming
+    the setting that is missing or wrong, and for tables of a newer release.
     """
     loop = asyncio.get_running_loop()
-    built = _ledgers.get(loop)
-    if built is None:
+    opening = _openings.get(loop)
+    if opening is None:
         try:
             settings = read_settings(os.environ)
         except InvalidInput as error:
@@ -107,9 +128,8 @@ async def ledger() -> Ledger:
                 settings.application_insights,
                 signs_in=settings.application_insights_signs_in,
             )
-        built = build(settings)
-        _ledgers[loop] = built
-    return built
+        opening = _openings[loop] = _Opening(build(settings))
+    return await opening.ledger()
 
 
 def build(settings: Settings) -> Ledger:
@@ -132,6 +152,7 @@ def build(settings: Settings) -> Ledger:
     from storage.portals import PortalStore
     from storage.reclamations import ReclamationStore
     from storage.runs import RunStore
+    from storage.schema import upgrade
     from storage.spend import SpendStore
     from storage.staging import StagingStore
     from storage.sync_state import SyncStateStore
@@ -182,6 +203,7 @@ def build(settings: Settings) -> Ledger:
         alerts=AlertStore(tables),
         deliveries=DeliveryStore(tables),
         sender=Sender(settings.webhook_private_hosts),
+        upgrade=functools.partial(upgrade, tables),
         closers=(
             tables.close,
             queue.close,

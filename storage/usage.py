@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from storage.sync_state import SyncStateStore
     from storage.tables import Tables
 
+USAGE = "Usage"
+DEVICES = "Devices"
 SUMMARY_KIND = "usage-summary"
 
 
@@ -26,12 +28,12 @@ class UsageStore:
         self._sync_state = sync_state
         self._erasures = erasures
         self._usage = GenerationStore(
-            tables, sync_state, "Usage", "usage", Usage, lambda usage: usage.user_id, self._of_known
+            tables, sync_state, USAGE, "usage", Usage, lambda usage: usage.user_id, self._of_known
         )
         self.devices = GenerationStore(
             tables,
             sync_state,
-            "Devices",
+            DEVICES,
             "devices",
             Device,
             lambda d: d.device_id,
