@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from catalogue.service import CatalogueCache
     from graph.client import GraphFactory
     from portals.credentials import CredentialStore
+    from storage.authorizations import AuthorizationStore
     from storage.catalogue import CatalogueStore
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
@@ -67,6 +68,7 @@ class Ledger:
     graph: GraphFactory
     download: Callable[..., Awaitable[Download | None]]
     catalogue_cache: CatalogueCache
+    authorizations: AuthorizationStore
     webhooks: WebhookStore
     webhook_secrets: WebhookSecretStore
     alerts: AlertStore
@@ -140,6 +142,7 @@ def build(settings: Settings) -> Ledger:
     from catalogue.service import CatalogueCache
     from graph.client import GraphFactory
     from portals.credentials import CredentialStore
+    from storage.authorizations import AuthorizationStore
     from storage.catalogue import CatalogueStore
     from storage.compliance import PositionStore
     from storage.consumers import ConsumerStore
@@ -195,9 +198,10 @@ def build(settings: Settings) -> Ledger:
         catalogue=CatalogueStore(tables),
         queue=queue,
         credentials=credentials,
-        graph=GraphFactory(settings),
+        graph=GraphFactory(settings, functools.partial(credentials.keep, None)),
         download=download,
         catalogue_cache=CatalogueCache(),
+        authorizations=AuthorizationStore(tables),
         webhooks=WebhookStore(tables),
         webhook_secrets=webhook_secrets,
         alerts=AlertStore(tables),

@@ -10,6 +10,7 @@ LedgerError                       code, message, remedy
 ├─ NotReady                       what does not answer               503
 ├─ CredentialError                portal
 │  ├─ CredentialMissing
+│  ├─ SignInMissing
 │  ├─ CertificateThumbprintUnreadable
 │  └─ ClientAssertionFailed
 ├─ GraphError                     Microsoft's code, text, request ID
@@ -154,6 +155,12 @@ class ClientAssertionFailed(CredentialError):
     """The signed assertion could not be made from key and certificate."""
 
     default_code = "client_assertion_failed"
+
+
+class SignInMissing(CredentialError):
+    """Nobody has signed in for the portal, or the sign-in cannot be used any more."""
+
+    default_code = "sign_in_missing"
 
 
 class GraphError(LedgerError):

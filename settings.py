@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
     graph_max_retries: int
     reclamation_validity_hours: int
     export_max_bytes: int
+    public_url: str | None
     webhook_retry_seconds: int
     webhook_private_hosts: frozenset[str]
     storage_timeout_seconds: int
@@ -146,6 +147,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         lease_seconds=_whole(environment, "LEASE_SECONDS", 60, 2, 3600),
         graph_timeout_seconds=_whole(environment, "GRAPH_TIMEOUT_SECONDS", 60, 1, 600),
         graph_max_retries=_whole(environment, "GRAPH_MAX_RETRIES", 5, 0, 20),
+        public_url=_url(environment, "PUBLIC_URL"),
         webhook_retry_seconds=_whole(environment, "WEBHOOK_RETRY_SECONDS", 30, 1, 3600),
         webhook_private_hosts=_names(environment, "WEBHOOK_PRIVATE_HOSTS"),
         reclamation_validity_hours=_whole(environment, "RECLAMATION_VALIDITY_HOURS", 24, 1, 168),

@@ -39,6 +39,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
 from errors import GraphError, Misconfigured
+from graph.delegated import Keep
 from graph.errors import (
     failure,
     sign_in_failed,
@@ -49,9 +50,9 @@ from graph.errors import (
 )
 from graph.redirects import HeldRedirects, same_service
 from graph.retry import GraphCounts, RetryMiddleware, retry_after_seconds
-from graph.sign_in import Material, assertion_failed, open_credential
+from graph.sign_in import assertion_failed, open_credential
 from identifiers import ClientId, TenantId
-from portals.certificates import CertificateMaterial
+from portals.certificates import CertificateMaterial, DelegatedMaterial, Material
 from portals.model import Cloud
 
 if TYPE_CHECKING:
@@ -65,12 +66,18 @@ Answer = TypeVar("Answer")
 
 class _Claims(msgspec.Struct):
     roles: tuple[str, ...] = ()
+    scp: str = ""
 
 
 class GraphFactory:
-    """Opens clients with the deployment's time-outs and retries."""
+    """Opens clients with the deployment's time-outs and retries.
 
-    def __init__(self, settings: Settings) -> None:
+    `keep` stores the token cache of a portal for which somebody signed in,
+    whenever its refresh token was renewed.
+    """
+
+    def __init__(self, settings: Settings, keep: Keep | None = None) -> None:
+        self._keep = keep
         self._timeout_seconds = settings.graph_timeout_seconds
         self._max_retries = settings.graph_max_retries
 
@@ -79,7 +86,8 @@ class GraphFactory:
     ) -> GraphClient:
         """A client for one tenant; use it as an async context manager.
 
-        Raises ClientAssertionFailed if the certificate cannot sign.
+        Raises ClientAssertionFailed if the certificate cannot sign, and
+        SignInMissing if nobody has signed in.
         """
         return GraphClient(
             cloud,
@@ -88,6 +96,7 @@ class GraphFactory:
             material,
             timeout_seconds=self._timeout_seconds,
             max_retries=self._max_retries,
+            keep=self._keep,
         )
 
 
@@ -103,7 +112,9 @@ class GraphClient:
         *,
         timeout_seconds: int,
         max_retries: int,
+        keep: Keep | None = None,
     ) -> None:
+        self.delegated = isinstance(material, DelegatedMaterial)
         self.cloud = cloud
         self.tenant_id = tenant_id
         self.counts = GraphCounts()
@@ -115,7 +126,7 @@ class GraphClient:
         # the SDK's errors do not always tell it
         self._sign_in_status: int | None = None
         self._credential = open_credential(
-            cloud, tenant_id, client_id, material, timeout_seconds, self._note_sign_in
+            cloud, tenant_id, client_id, material, timeout_seconds, self._note_sign_in, keep
         )
         # the SDK's own transport does not hand closing on, so this one is kept
         self._transport = httpx.AsyncHTTPTransport(
@@ -154,7 +165,9 @@ class GraphClient:
         await self._credential.close()
 
     async def roles(self) -> frozenset[str]:
-        """The application permissions that the tenant's consent put into the access token.
+        """The permissions that the tenant's consent put into the access token.
+
+        They are the application's own, or those it has for whoever signed in.
 
         Raises TokenRejected, ClientAssertionFailed, GraphUnreachable.
         """
@@ -165,7 +178,7 @@ class GraphClient:
             claims = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims)
         except (IndexError, ValueError, msgspec.DecodeError) as error:
             raise unreadable_success(None) from error
-        return frozenset(claims.roles)
+        return frozenset(claims.roles).union(claims.scp.split())
 
     def _note_sign_in(self, response: PipelineResponse[Any, Any]) -> None:
         self._sign_in_status = response.http_response.status_code

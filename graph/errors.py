@@ -31,6 +31,7 @@ _SAID_CHARACTERS = 500
 _CODE_CHARACTERS = 100
 _answer_decoder = msgspec.json.Decoder(ErrorAnswer)
 
+SIGN_IN_AGAIN = "Sign in again: authorize of the portal answers where."
 # Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _TOKEN_REMEDIES = {
     "7000215": "Store the value of a valid client secret; its ID is not its value.",
@@ -40,10 +41,23 @@ _TOKEN_REMEDIES = {
     "700024": "Set the clock of the machine; the signed assertion lies outside its time.",
     "700016": "Check client ID and tenant ID; the app is not in this tenant, or was not consented.",
     "90002": "Check the tenant ID and the cloud; this sign-in service knows no such tenant.",
-    "65001": "Have an administrator of the tenant consent to the app's permissions.",
+    "65001": "Have an administrator of the tenant consent to the app's permissions; where "
+    "somebody signed in for the portal, by signing in again.",
     "70011": "Check the cloud of the portal; the scope belongs to another one.",
     "53003": "Exempt the app from the Conditional Access policy that blocks it.",
     "7000218": "Store a credential for the portal; none was sent.",
+    "50173": "The password was changed, or all sign-ins were revoked. " + SIGN_IN_AGAIN,
+    "700082": "The sign-in was not used for too long. " + SIGN_IN_AGAIN,
+    "70008": "The sign-in has expired. " + SIGN_IN_AGAIN,
+    "70043": "A policy of the tenant ended the sign-in. " + SIGN_IN_AGAIN,
+    "50076": "The tenant asks for another factor. " + SIGN_IN_AGAIN,
+    "50079": "The tenant asks for another factor. " + SIGN_IN_AGAIN,
+    "50057": "The account that signed in is disabled. Sign in with another one.",
+    "54005": "The page was loaded twice. " + SIGN_IN_AGAIN,
+    "501481": SIGN_IN_AGAIN,
+    "500112": "Register the redirect URI that authorize answers. " + SIGN_IN_AGAIN,
+    "65004": "Sign in again, and accept the permissions.",
+    "700025": "The app registration is a public client. Store the credential without a secret.",
     "7000112": "Enable the app in the tenant's enterprise applications.",
 }
 _UNKNOWN_TOKEN_REMEDY = "Look the AADSTS code up in Microsoft's list of Entra error codes."  # noqa: S105 - a sentence
@@ -160,8 +174,13 @@ def _classed(
     )
 
 
-def permission_remedy(permission: str) -> str:
-    """How to grant a permission."""
+def permission_remedy(permission: str, *, delegated: bool = False) -> str:
+    """How to grant a permission, to the application or for whoever signs in."""
+    if delegated:
+        return (
+            f"Grant the delegated permission {permission} to the app registration in Entra, give "
+            "admin consent, and sign in again."
+        )
     return (
         f"Grant the application permission {permission} to the app registration in Entra, "
         "and give admin consent."

@@ -1,4 +1,4 @@
-"""Signs in to Entra ID as one application, by client secret or certificate."""
+"""Signs in to Entra ID: as one application, or by the sign-in of somebody."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 from azure.identity.aio import CertificateCredential, ClientSecretCredential
 
 from errors import ClientAssertionFailed
-from portals.certificates import CertificateMaterial, ClientSecretMaterial
+from graph.delegated import DelegatedCredential
+from portals.certificates import ClientSecretMaterial, DelegatedMaterial
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
     from azure.core.pipeline import PipelineResponse
 
+    from graph.delegated import Keep
     from identifiers import ClientId, TenantId
+    from portals.certificates import Material
     from portals.model import Cloud
-
-Material = ClientSecretMaterial | CertificateMaterial
 
 
 class RenewableCredential:
@@ -71,8 +72,14 @@ def open_credential(
     material: Material,
     timeout_seconds: int,
     on_answer: Callable[[PipelineResponse[Any, Any]], None],
-) -> RenewableCredential:
-    """The credential for the material. Raises ClientAssertionFailed if it cannot sign."""
+    keep: Keep | None,
+) -> RenewableCredential | DelegatedCredential:
+    """The credential for the material; `keep` stores a renewed sign-in of somebody.
+
+    Raises ClientAssertionFailed if it cannot sign, SignInMissing if nobody has signed in.
+    """
+    if isinstance(material, DelegatedMaterial):
+        return DelegatedCredential(cloud, tenant_id, client_id, material, timeout_seconds, keep)
     options: dict[str, Any] = {
         "authority": cloud.login_url,
         "disable_instance_discovery": not cloud.instance_discovery,

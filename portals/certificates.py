@@ -61,6 +61,45 @@ class CertificateMaterial(msgspec.Struct, frozen=True, tag="certificate"):
         return (self.private_key_pem,)
 
 
+class _RefreshToken(msgspec.Struct):
+    secret: str = ""
+
+
+class _TokenCache(msgspec.Struct):
+    refresh_tokens: dict[str, _RefreshToken] = msgspec.field(name="RefreshToken", default={})
+
+
+class DelegatedMaterial(msgspec.Struct, frozen=True, tag="delegated"):
+    """What a portal for which somebody signed in needs: MSAL's token cache, and the secret
+    of the app registration unless that is a public client. Nothing of it is shown.
+
+    `secret_name` and `secret_version` say where it was read, so that a renewed
+    refresh token finds its way back; both are empty in the vault.
+    """
+
+    client_secret: str | None = None
+    token_cache: str = ""
+    secret_name: str = ""
+    secret_version: str = ""
+
+    def __repr__(self) -> str:
+        return "DelegatedMaterial(…)"
+
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must appear nowhere."""
+        return (*filter(None, (self.client_secret,)), *self.refresh_tokens())
+
+    def refresh_tokens(self) -> tuple[str, ...]:
+        """The refresh tokens in the cache; none before somebody has signed in."""
+        if not self.token_cache:
+            return ()
+        cache = msgspec.json.decode(self.token_cache, type=_TokenCache)
+        return tuple(token.secret for token in cache.refresh_tokens.values() if token.secret)
+
+
+Material = ClientSecretMaterial | CertificateMaterial | DelegatedMaterial
+
+
 def read_pem(
     certificate: str, private_key: str, passphrase: str | None, *, now: datetime
 ) -> CertificateMaterial:

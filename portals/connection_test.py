@@ -12,17 +12,25 @@ from graph.organization import organization
 from graph.permissions import GraphTask, PermissionNeed, needs_of
 from graph.subscribed_skus import subscribed_skus
 from portals.model import StepState, TestStep
+from usage.model import USAGE_TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graph.client import GraphClient
-    from graph.sign_in import Material
     from identifiers import ClientId, TenantId
-    from portals.model import Cloud
+    from portals.certificates import Material
+    from portals.model import Cloud, Portal
+    from portals.service import PortalInput
 
 OpenGraph = Callable[["Cloud", "TenantId", "ClientId", "Material"], "GraphClient"]
 TOTAL_SECONDS = 90
+
+
+def tasks_of(portal: Portal | PortalInput) -> list[GraphTask]:
+    """What the portal's application is to do in the tenant."""
+    reclaiming: list[GraphTask] = ["reclamation"] if portal.reclamation_allowed else []
+    return ["import", *reclaiming, *(task for task in USAGE_TASKS if task in portal.tasks)]
 
 
 class ConnectionSteps:
@@ -132,10 +140,12 @@ async def _try_graph(
         example = f", such as {skus[0].part_number}" if skus else ""
         steps.add("licenses", "passed", f"The tenant has {len(skus)} licenses{example}.")
     for need in needs:
-        _judge(steps, need, roles)
+        _judge(steps, need, roles, delegated=graph.delegated)
 
 
-def _judge(steps: ConnectionSteps, need: PermissionNeed, roles: frozenset[str]) -> None:
+def _judge(
+    steps: ConnectionSteps, need: PermissionNeed, roles: frozenset[str], *, delegated: bool
+) -> None:
     name = _step_name(need)
     granted = need.granted_by(roles)
     if granted == need.permission:
@@ -143,7 +153,7 @@ def _judge(steps: ConnectionSteps, need: PermissionNeed, roles: frozenset[str]) 
     elif granted is not None:
         steps.add(name, "passed", f"{granted} is granted and includes it, {need.purpose}.")
     else:
-        remedy = permission_remedy(need.permission)
+        remedy = permission_remedy(need.permission, delegated=delegated)
         missing = f"Permission {need.permission} is missing."
         if need.optional:
             steps.add(name, "warning", f"{missing} It serves {need.purpose}.", remedy)

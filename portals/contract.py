@@ -20,6 +20,7 @@ from portals.service import (
     AvailableLicense,
     CertificateInput,
     ClientSecretInput,
+    DelegatedInput,
     PortalChange,
     PortalDeleted,
     PortalInput,
@@ -70,12 +71,33 @@ class CertificateCredential(Contract):
         )
 
 
+class DelegatedCredential(Contract):
+    """The sign-in of an administrator, which `authorize` begins once the portal is stored.
+
+    `value` is a client secret of the app registration; a public client has none.
+    """
+
+    kind: Literal["delegated"]
+    secret_id: Guid | None = Field(None, description="The secret's ID, to recognize it in Entra.")
+    value: SecretStr | None = Field(None, description="The secret's value; kept in Key Vault only.")
+    expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
+
+    def input(self) -> DelegatedInput:
+        """What the service takes."""
+        return DelegatedInput(
+            _revealed(self.value),
+            str(self.secret_id) if self.secret_id else None,
+            self.expires_at,
+        )
+
+
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
 
 CredentialRequest = Annotated[
-    ClientSecretCredential | CertificateCredential, Field(discriminator="kind")
+    ClientSecretCredential | CertificateCredential | DelegatedCredential,
+    Field(discriminator="kind"),
 ]
 
 
@@ -199,7 +221,7 @@ class AvailableQuery(Contract):
 class CredentialView(Contract):
     """What is known of a credential; never the secret."""
 
-    kind: Literal["clientSecret", "certificate"]
+    kind: Literal["clientSecret", "certificate", "delegated"]
     secret_id: str | None
     expires_at: Timestamp | None
     expires_in_days: int | None
@@ -207,6 +229,7 @@ class CredentialView(Contract):
     subject: str | None
     thumbprint_sha1: str | None
     thumbprint_sha256: str | None
+    signed_in_at: Timestamp | None
 
 
 class TestStepView(Contract):
@@ -275,7 +298,7 @@ class PortalView(Contract):
             enabled=portal.enabled,
             reclamation_allowed=portal.reclamation_allowed,
             credential=CredentialView(
-                kind="certificate" if credential.kind == "certificate" else "clientSecret",
+                kind="clientSecret" if credential.kind == "client_secret" else credential.kind,
                 secret_id=credential.secret_id,
                 expires_at=expires_at,
                 expires_in_days=days,
@@ -283,6 +306,7 @@ class PortalView(Contract):
                 subject=credential.subject,
                 thumbprint_sha1=credential.thumbprint_sha1,
                 thumbprint_sha256=credential.thumbprint_sha256,
+                signed_in_at=credential.signed_in_at,
             ),
             exclusions=sorted(portal.exclusions),
             last_test=ConnectionTestView.of(portal.last_test),
@@ -334,3 +358,23 @@ class AvailableLicensesView(Contract):
     def of(cls, available: list[AvailableLicense]) -> AvailableLicensesView:
         """The view of a choice."""
         return cls(value=[AvailableLicenseView.model_validate(item) for item in available])
+
+
+class AuthorizationView(Contract):
+    """Where an administrator of the tenant signs in for a portal."""
+
+    sign_in_url: str = Field(description="Microsoft's page; open it in a browser.")
+    redirect_uri: str = Field(description="Must be registered with the app registration.")
+    expires_at: Timestamp
+
+
+class CallbackQuery(Contract):
+    """What Entra sends the browser back with."""
+
+    model_config = {"extra": "ignore"}
+
+    state: str = Field(min_length=1, max_length=500)
+    code: str | None = Field(None, max_length=8000)
+    client_info: str | None = Field(None, max_length=2000, alias="client_info")
+    error: str | None = Field(None, max_length=200)
+    error_description: str | None = Field(None, max_length=8000, alias="error_description")

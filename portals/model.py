@@ -12,7 +12,7 @@ from errors import InvalidInput
 from identifiers import ClientId, PortalId, RunId, SkuId, TenantId
 from usage.model import ReportPeriod, UsageTask
 
-CredentialKind = Literal["client_secret", "certificate"]
+CredentialKind = Literal["client_secret", "certificate", "delegated"]
 TestState = Literal["never", "queued", "passed", "failed"]
 StepState = Literal["passed", "failed", "skipped", "warning"]
 
@@ -64,7 +64,9 @@ class Credential(msgspec.Struct, frozen=True):
 
     `secret_name` and `secret_version` address the Key Vault secret.
     `expires_at` is when Entra stops accepting it: read from the certificate,
-    stated by the admin for a client secret, None when not stated.
+    stated by the admin for a client secret, None when not stated. Of a
+    delegated credential, the newest version counts, since its refresh token
+    is renewed with every use; `signed_in_at` is when somebody last signed in.
     """
 
     kind: CredentialKind
@@ -75,6 +77,18 @@ class Credential(msgspec.Struct, frozen=True):
     subject: str | None = None
     thumbprint_sha1: str | None = None
     thumbprint_sha256: str | None = None
+    signed_in_at: datetime | None = None
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """A sign-in under way: of its state, only the digest; the rest of it is in Key Vault."""
+
+    portal_id: PortalId
+    state_sha256: str
+    flow_secret: str
+    credential_secret: str
+    expires_at: datetime
+    etag: str | None = None
 
 
 class TestStep(msgspec.Struct, frozen=True):

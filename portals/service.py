@@ -21,16 +21,18 @@ from imports.reconcile import reconcile_products
 from ledger.service import forget_deleted_portal
 from monitor.recorder import RunRecorder, run_error
 from monitor.run import Run, new_run_id
+from portals.authorization import forget_sign_in
 from portals.certificates import (
-    CertificateMaterial,
     ClientSecretMaterial,
+    DelegatedMaterial,
+    Material,
     read_pem,
     read_pfx,
 )
-from portals.connection_test import test_connection
+from portals.connection_test import tasks_of, test_connection
 from portals.model import ConnectionTest, Credential, Portal, TestStep, checked_name, folded_name
 from portals.saving import create_with_credential, update_with_credential
-from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
+from usage.model import ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -64,7 +66,18 @@ class CertificateInput(msgspec.Struct, frozen=True):
         return "CertificateInput(…)"
 
 
-CredentialInput = ClientSecretInput | CertificateInput
+class DelegatedInput(msgspec.Struct, frozen=True):
+    """A sign-in as an admin asks for it, with the app's secret if it has one. Shows nothing."""
+
+    value: str | None
+    secret_id: str | None
+    expires_at: datetime | None
+
+    def __repr__(self) -> str:
+        return "DelegatedInput(…)"
+
+
+CredentialInput = ClientSecretInput | CertificateInput | DelegatedInput
 
 
 class PortalInput(msgspec.Struct, frozen=True):
@@ -122,13 +135,15 @@ class AvailableLicense(msgspec.Struct, frozen=True):
     excluded: bool
 
 
-def read_credential(
-    entered: CredentialInput, *, now: datetime
-) -> ClientSecretMaterial | CertificateMaterial:
+def read_credential(entered: CredentialInput, *, now: datetime) -> Material:
     """The usable material of what was entered. Raises InvalidInput naming the field."""
     if isinstance(entered, ClientSecretInput):
-        _check_secret(entered, now)
+        _check_secret(entered.value, entered.expires_at, now)
         return ClientSecretMaterial(entered.value)
+    if isinstance(entered, DelegatedInput):
+        if entered.value is not None:
+            _check_secret(entered.value, entered.expires_at, now)
+        return DelegatedMaterial(entered.value)
     if entered.pfx is not None:
         if entered.certificate is not None or entered.private_key is not None:
             raise InvalidInput(
@@ -152,8 +167,7 @@ def read_credential(
     )
 
 
-def _check_secret(entered: ClientSecretInput, now: datetime) -> None:
-    value = entered.value
+def _check_secret(value: str, expires_at: datetime | None, now: datetime) -> None:
     if value != value.strip() or not value.isprintable():
         raise InvalidInput(
             "credential.value",
@@ -172,16 +186,16 @@ def _check_secret(entered: ClientSecretInput, now: datetime) -> None:
             "The value is a GUID, so it is the secret's ID and not its value.",
             remedy="Copy the column Value. If Entra hides it by now, create a new secret.",
         )
-    if entered.expires_at is not None and entered.expires_at <= now:
+    if expires_at is not None and expires_at <= now:
         raise InvalidInput(
             "credential.expiresAt",
-            f"The secret expired on {entered.expires_at:%Y-%m-%d}.",
+            f"The secret expired on {expires_at:%Y-%m-%d}.",
             remedy="Create a new secret in Entra, and store it with its date.",
         )
 
 
 def _secret_facts(entered: CredentialInput) -> tuple[str | None, datetime | None]:
-    if isinstance(entered, ClientSecretInput):
+    if isinstance(entered, ClientSecretInput | DelegatedInput):
         return entered.secret_id, entered.expires_at
     return None, None
 
@@ -324,6 +338,7 @@ async def delete_portal(
     licenses = await ledger.licenses.list_licenses(portal_id)
     products = await ledger.licenses.list_products(portal_id)
     try:
+        await forget_sign_in(ledger, portal_id)
         purged = await ledger.credentials.delete(portal.credential)
     except LedgerError:
         # the portal is gone either way; the answer says what is left to do
@@ -387,7 +402,7 @@ async def _test(ledger: Ledger, portal: Portal, recorder: RunRecorder) -> Connec
         portal.tenant_id,
         portal.client_id,
         lambda: ledger.credentials.read(portal.credential),
-        _tasks(portal),
+        tasks_of(portal),
     )
     test = msgspec.structs.replace(test, run_id=run_id)
     await ledger.portals.record_test(portal, test)
@@ -420,7 +435,7 @@ async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
     """Tests settings that are not saved; nothing is kept."""
     material = read_credential(entered.credential, now=ledger.clock())
 
-    async def given() -> ClientSecretMaterial | CertificateMaterial:
+    async def given() -> Material:
         return material
 
     return await _tested(
@@ -429,14 +444,8 @@ async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
         entered.tenant_id,
         entered.client_id,
         given,
-        _tasks(entered),
+        tasks_of(entered),
     )
-
-
-def _tasks(portal: Portal | PortalInput) -> list[GraphTask]:
-    """What the portal's application is to do in the tenant."""
-    reclaiming: list[GraphTask] = ["reclamation"] if portal.reclamation_allowed else []
-    return ["import", *reclaiming, *(task for task in USAGE_TASKS if task in portal.tasks)]
 
 
 async def _tested(
@@ -444,7 +453,7 @@ async def _tested(
     cloud: str,
     tenant_id: TenantId,
     client_id: ClientId,
-    read_material: Callable[[], Awaitable[ClientSecretMaterial | CertificateMaterial]],
+    read_material: Callable[[], Awaitable[Material]],
     tasks: Collection[GraphTask],
 ) -> ConnectionTest:
     steps = await test_connection(
@@ -487,7 +496,7 @@ async def _subscribed(
     cloud: str,
     tenant_id: TenantId,
     client_id: ClientId,
-    material: ClientSecretMaterial | CertificateMaterial,
+    material: Material,
 ) -> dict[SkuId, str]:
     opened = ledger.graph(ledger.settings.cloud(cloud), tenant_id, client_id, material)
     async with opened as graph:

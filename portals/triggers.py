@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+
 import composition
 from identifiers import PortalId, SkuId
-from portals import service
+from portals import authorization, service
 from portals.contract import (
+    AuthorizationView,
     AvailableLicensesView,
     AvailableQuery,
+    CallbackQuery,
     ConnectionTestView,
     CreatePortalRequest,
     ExclusionsRequest,
@@ -19,7 +23,7 @@ from portals.contract import (
 )
 from portals.model import Portal
 from web.contract import PageOf
-from web.operation import Api, Reply, Request
+from web.operation import Api, Content, Reply, Request
 
 api = Api()
 Ledger = composition.Ledger
@@ -215,3 +219,51 @@ async def set_exclusions(ledger: Ledger, request: Request[None, ExclusionsReques
         if_match=request.if_match,
     )
     return Reply(_view(ledger, portal), etag=portal.etag)
+
+
+@api.operation(
+    "AuthorizePortal",
+    "POST",
+    "portals/{portal_id}/authorize",
+    summary="Answers where an administrator signs in for a portal with delegated credential.",
+    returns=AuthorizationView,
+    errors=(404, 409, *_TENANT_FAILURES),
+    role="Ledger.Manage",
+)
+async def authorize_portal(ledger: Ledger, request: Request[None, None]) -> Reply:
+    """Microsoft's sign-in page; it leads back to the callback."""
+    root = ledger.settings.public_url or request.url.rpartition("/api/portals/")[0]
+    page = await authorization.begin_sign_in(
+        ledger,
+        PortalId(request.path["portal_id"]),
+        f"{root}/api/{authorization.CALLBACK_ROUTE}",
+    )
+    return Reply(
+        AuthorizationView(
+            sign_in_url=page.url, redirect_uri=page.redirect_uri, expires_at=page.expires_at
+        )
+    )
+
+
+_SIGNED_IN = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Ledger365</title>
+<p>Ledger365 may now read the tenant of portal {name}. Close this window, and test the connection.
+"""
+
+
+@api.operation(
+    "FinishAuthorization",
+    "GET",
+    authorization.CALLBACK_ROUTE,
+    summary="Takes the browser back from Microsoft's sign-in page.",
+    query=CallbackQuery,
+    errors=(404, 409, *_TENANT_FAILURES),
+    anonymous=True,
+)
+async def finish_authorization(ledger: Ledger, request: Request[CallbackQuery, None]) -> Reply:
+    """A page that says it is done; the state stands for the caller, who has no key here."""
+    answer = request.query.model_dump(by_alias=True, exclude_none=True)
+    portal = await authorization.finish_sign_in(ledger, answer)
+    page = _SIGNED_IN.format(name=html.escape(portal.name))
+    headers = {"Content-Security-Policy": "default-src 'none'"}
+    return Reply(Content(page.encode(), "text/html; charset=utf-8", headers))

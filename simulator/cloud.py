@@ -32,7 +32,7 @@ class Cloud:
         self._vault = KeyVault(tokens)
         self._entra = Entra(tokens, tenants)
         self._graph = Graph(tokens, tenants, self._batched)
-        self._control = ControlApi(control_key, tenants, self._vault)
+        self._control = ControlApi(control_key, tenants, self._vault, self._entra.sign_in)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """The ASGI entry."""

@@ -49,6 +49,8 @@ class Control:
         secret_expires: str | None = None,
         certificates: Sequence[str] = (),
         permissions: Sequence[str] = IMPORT_PERMISSIONS,
+        redirect_uris: Sequence[str] = (),
+        public: bool = False,
     ) -> None:
         """Registers an application in a tenant, or registers it anew."""
         secrets = [{"value": secret, "expires": secret_expires}] if secret else []
@@ -59,6 +61,8 @@ class Control:
             secrets=secrets,
             certificates=list(certificates),
             permissions=list(permissions),
+            redirect_uris=list(redirect_uris),
+            public=public,
         )
 
     def truth(self, tenant_id: str, *, users: bool = False) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,8 @@ from simulator.http import Request, Response, json_response
 from simulator.key_vault import KeyVault
 from simulator.products import BY_PART_NUMBER
 from simulator.seeding import add_group, add_sku, add_user, guid, make_tenant
-from simulator.tenant import Application, Tenant, User
+from simulator.sign_in import SignIn
+from simulator.tenant import Account, Application, Tenant, User
 from simulator.usage import add_device, set_usage
 
 Action = Callable[[dict[str, Any]], Any]
@@ -22,7 +24,10 @@ Action = Callable[[dict[str, Any]], Any]
 class ControlApi:
     """POST /control/<action> with a JSON body, and the key in `x-control-key`."""
 
-    def __init__(self, key: str, tenants: dict[str, Tenant], vault: KeyVault) -> None:
+    def __init__(
+        self, key: str, tenants: dict[str, Tenant], vault: KeyVault, sign_in: SignIn
+    ) -> None:
+        self._sign_in = sign_in
         self._key = key
         self._tenants = tenants
         self._vault = vault
@@ -32,6 +37,10 @@ class ControlApi:
         self._actions: dict[str, Action] = {
             "tenant": self._tenant,
             "application": self._application,
+            "account": self._account,
+            "withdraw-consent": self._withdraw_consent,
+            "idle-sign-ins": lambda b: self._sign_in.let_lie_idle(b["tenant_id"]),
+            "secret-value": lambda b: self._vault.secrets[b["name"]].versions[-1].value,
             "user": self._user,
             "change-user": self._change_user,
             "delete-user": lambda b: self._of(b).remove_user(b["user_id"]),
@@ -99,7 +108,27 @@ class ControlApi:
             list(body.get("secrets", ())),
             list(body.get("certificates", ())),
             body.get("enabled", True),
+            list(body.get("redirect_uris", ())),
+            body.get("public", False),
+            set(body.get("consented", ())),
         )
+
+    def _account(self, body: dict[str, Any]) -> None:
+        """Somebody who can sign in; anew with another password, earlier tokens are refused."""
+        accounts = self._of(body).accounts
+        username = body["username"].casefold()
+        known = accounts.get(username)
+        accounts[username] = Account(
+            username,
+            body["password"],
+            body.get("display_name", username),
+            known.object_id if known else guid(self._source),
+            body.get("enabled", True),
+            time.time() if known and known.password != body["password"] else 0,
+        )
+
+    def _withdraw_consent(self, body: dict[str, Any]) -> None:
+        self._of(body).applications[body["client_id"]].consented.clear()
 
     def _user(self, body: dict[str, Any]) -> dict[str, str]:
         tenant = self._of(body)

@@ -1,4 +1,4 @@
-"""Entra ID: discovery, and tokens for client credentials.
+"""Entra ID: discovery, and tokens for client credentials and for those who signed in.
 
 Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from simulator.http import Request, Response, json_response
+from simulator.sign_in import SignIn
 from simulator.tenant import Application, Tenant
 from simulator.tokens import LIFETIME_SECONDS, Tokens
 
@@ -49,6 +50,39 @@ _FAILURES: dict[int, tuple[str, int, str]] = {
     90002: ("invalid_request", 400, "Tenant not found."),
     70011: ("invalid_scope", 400, "The provided request must include a valid 'scope'."),
     500011: ("invalid_resource", 400, "The resource principal was not found in the tenant."),
+    700005: ("invalid_grant", 400, "The code or token was issued to another client."),
+    700025: (
+        "invalid_client",
+        401,
+        "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+    ),
+    700082: ("invalid_grant", 400, "The refresh token has expired due to inactivity."),
+    50057: ("invalid_grant", 400, "The user account is disabled."),
+    50173: (
+        "invalid_grant",
+        400,
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. "
+        "The user might have changed or reset their password.",
+    ),
+    500112: ("invalid_grant", 400, "The reply address does not match that of the request."),
+    501481: (
+        "invalid_grant",
+        400,
+        "The Code_Verifier does not match the code_challenge supplied in the authorization "
+        "request.",
+    ),
+    54005: (
+        "invalid_grant",
+        400,
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code.",
+    ),
+    65001: (
+        "invalid_grant",
+        400,
+        "The user or administrator has not consented to use the application.",
+    ),
+    70008: ("invalid_grant", 400, "The provided authorization code has expired."),
+    9002313: ("invalid_request", 400, "Invalid request. Request is malformed or invalid."),
     700003: ("unsupported_grant_type", 400, "The grant type is not supported."),
 }
 
@@ -60,6 +94,7 @@ class Entra:
         self._tokens = tokens
         self._tenants = tenants
         self._used_assertions: dict[str, float] = {}
+        self.sign_in = SignIn(tokens)
 
     def handle(self, request: Request) -> Response | None:
         """Answers what is Entra's; None for other paths."""
@@ -71,6 +106,8 @@ class Entra:
                 return self._configuration(request, tenant_id)
             case "discovery/v2.0/keys":
                 return json_response(self._tokens.jwks())
+            case "oauth2/v2.0/authorize" if request.method in ("GET", "POST"):
+                return self.sign_in.authorize(request, self._tenants.get(tenant_id))
             case "oauth2/v2.0/token" if request.method == "POST":
                 return self._token(request, tenant_id)
         return None
@@ -100,7 +137,8 @@ class Entra:
         if tenant is None:
             return failure(90002)
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        if form.get("grant_type") != "client_credentials":
+        grant = form.get("grant_type")
+        if grant not in ("client_credentials", "authorization_code", "refresh_token"):
             return failure(700003)
         application = tenant.applications.get(form.get("client_id", ""))
         if application is None:
@@ -110,6 +148,13 @@ class Entra:
         refused = self._refusal(application, form, f"{request.base}{request.path}")
         if refused is not None:
             return failure(refused)
+        if grant != "client_credentials":
+            redeem = grant == "authorization_code"
+            serve = self.sign_in.redeem if redeem else self.sign_in.renew
+            issued = serve(request, tenant, application, form)
+            if isinstance(issued, int):
+                return failure(issued)
+            return json_response(issued, cache_control="no-store")
         scope = form.get("scope", "")
         if not scope.endswith("/.default"):
             return failure(70011)
@@ -135,6 +180,8 @@ class Entra:
         )
 
     def _refusal(self, application: Application, form: dict[str, str], url: str) -> int | None:
+        if application.public and form.get("grant_type") != "client_credentials":
+            return 700025 if "client_secret" in form or "client_assertion" in form else None
         if "client_assertion" in form:
             if form.get("client_assertion_type") != ASSERTION_TYPE:
                 return 7000218

@@ -129,7 +129,8 @@ class Graph:
                 "InvalidAuthenticationToken",
                 "Access token validation failure. Invalid audience, signature or lifetime.",
             )
-        roles = frozenset(claims.get("roles", ()))
+        # of the application itself, or of whoever signed in to it
+        roles = frozenset(claims.get("roles", ())).union(claims.get("scp", "").split())
         if path == "/$batch" and request.method == "POST":
             return self._batch(request, version)
         return self._dispatch(request, tenant, version, path, roles)

@@ -82,13 +82,32 @@ class Sku:
 
 @dataclass
 class Application:
-    """An app registration as one tenant knows it."""
+    """An app registration as one tenant knows it.
+
+    `permissions` are those of the application, `consented` those that it has
+    for whoever signs in. A public client has no credential of its own.
+    """
 
     client_id: str
     permissions: list[str]
     secrets: list[dict[str, Any]] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
     enabled: bool = True
+    redirect_uris: list[str] = field(default_factory=list)
+    public: bool = False
+    consented: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Account:
+    """Somebody who can sign in. Tokens issued before `revoked` (Unix time) are refused."""
+
+    username: str
+    password: str
+    display_name: str
+    object_id: str
+    enabled: bool = True
+    revoked: float = 0
 
 
 class Tenant:
@@ -107,6 +126,7 @@ class Tenant:
         self.skus: dict[str, Sku] = {}
         self.rooms: list[str] = []
         self.applications: dict[str, Application] = {}
+        self.accounts: dict[str, Account] = {}
         self.log: list[tuple[str, str]] = []
         self.oldest_delta = 0
         self.consumed: Counter[str] = Counter()

@@ -182,7 +182,7 @@ async def _answer(
             else authorized(req.headers, req.method, operation.role, checked_access())
         )
         path = _path(req.route_params)
-        given = _given(req.params)
+        given = _given(operation, req.params)
         form = _form(operation, given, req.headers.get("Accept"))
         query, binding = _query(operation, given)
         body = _body(operation, req.get_body())
@@ -224,9 +224,9 @@ def _path(raw: Mapping[str, str]) -> dict[str, str]:
     return path
 
 
-def _given(raw: Mapping[str, str]) -> dict[str, str]:
-    # `code` carries the function key
-    return {name: value for name, value in raw.items() if name != "code"}
+def _given(operation: Operation, raw: Mapping[str, str]) -> dict[str, str]:
+    # `code` carries the function key, where one is needed
+    return {name: value for name, value in raw.items() if operation.anonymous or name != "code"}
 
 
 def _form(operation: Operation, given: dict[str, str], accept: str | None) -> Format:

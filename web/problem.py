@@ -90,7 +90,7 @@ def _field(location: tuple[int | str, ...]) -> str:
     path = ""
     for part in location:
         # pydantic puts the tag of a discriminated union into the location
-        if part in ("clientSecret", "certificate") and path == "credential":
+        if part in ("clientSecret", "certificate", "delegated") and path == "credential":
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import InvalidInput
-from portals.certificates import CertificateMaterial, ClientSecretMaterial, read_pem
+from portals.certificates import CertificateMaterial, ClientSecretMaterial, Material, read_pem
 from portals.service import (
     CertificateInput,
     ClientSecretInput,
@@ -200,7 +200,7 @@ def test_a_certificate_ends_at_the_very_second_that_it_names():
         read_pem(MADE.certificate_pem, MADE.key_pem, None, now=ends)
 
 
-def outcome(entered) -> CertificateMaterial | ClientSecretMaterial | InvalidInput:
+def outcome(entered) -> Material | InvalidInput:
     """The material, or why it is refused; any other error is a failure of the test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's, of odd certificates
