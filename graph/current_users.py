@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +13,7 @@ from graph.batch import BatchAnswer, BatchRequest, batch
 from graph.errors import failure, unreadable_success
 from graph.models import User
 from graph.permissions import USER_READ
+from graph.sign_ins import SignInActivity
 from graph.users import FIELDS
 from identifiers import UserId
 
@@ -20,24 +21,6 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
 
 _SIGN_IN = "signInActivity"
-
-
-class SignInActivity(msgspec.Struct, rename="camel", frozen=True):
-    """When a user last signed in, in three ways of counting; year 1 stands for never."""
-
-    last_sign_in_date_time: datetime | None = None
-    last_non_interactive_sign_in_date_time: datetime | None = None
-    last_successful_sign_in_date_time: datetime | None = None
-
-    @property
-    def latest(self) -> datetime | None:
-        """The latest of the three, None for never."""
-        found = (
-            self.last_sign_in_date_time,
-            self.last_non_interactive_sign_in_date_time,
-            self.last_successful_sign_in_date_time,
-        )
-        return max((moment for moment in found if moment and moment.year > 1), default=None)
 
 
 class CurrentUser(msgspec.Struct, frozen=True):
@@ -106,4 +89,18 @@ def _current(answer: BatchAnswer, sign_ins_known: bool) -> CurrentUser | GraphEr
     except (msgspec.DecodeError, UnicodeDecodeError):
         return unreadable_success(answer.request_id)
     activity = user.sign_in_activity
-    return CurrentUser(user, sign_ins_known, activity.latest if activity else None)
+    text = activity.last() if activity is not None else None
+    last = _moment(text)
+    # a time that cannot be read is no time at all
+    return CurrentUser(user, sign_ins_known and (last is None) == (text is None), last)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    # Graph's times are in UTC
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -28,6 +28,19 @@ class SignInActivity(msgspec.Struct, rename="camel", frozen=True, gc=False):
     last_non_interactive_sign_in_date_time: str | None = None
     last_successful_sign_in_date_time: str | None = None
 
+    def last(self) -> str | None:
+        """The ISO time of the last successful sign-in, None if none is known.
+
+        Successes are told apart only since December 2023, and not in
+        hindsight; for users without one, the last attempt stands.
+        Source: https://learn.microsoft.com/graph/api/resources/signinactivity
+        """
+        success = self.last_successful_sign_in_date_time
+        if _day(success) is not None:
+            return success
+        attempts = (self.last_sign_in_date_time, self.last_non_interactive_sign_in_date_time)
+        return max((time for time in attempts if time and _day(time) is not None), default=None)
+
 
 class UserSignIns(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A user; without `sign_in_activity` no sign-in was ever recorded."""
@@ -36,23 +49,8 @@ class UserSignIns(msgspec.Struct, rename="camel", frozen=True, gc=False):
     sign_in_activity: SignInActivity | None = None
 
     def last_day(self) -> str | None:
-        """The ISO date of the last successful sign-in, None if none is known.
-
-        Successes are told apart only since December 2023, and not in
-        hindsight; for users without one, the last attempt stands.
-        Source: https://learn.microsoft.com/graph/api/resources/signinactivity
-        """
-        activity = self.sign_in_activity
-        if activity is None:
-            return None
-        success = _day(activity.last_successful_sign_in_date_time)
-        if success is not None:
-            return success
-        attempts = (
-            _day(activity.last_sign_in_date_time),
-            _day(activity.last_non_interactive_sign_in_date_time),
-        )
-        return max((day for day in attempts if day is not None), default=None)
+        """The ISO date of the last sign-in, None if none is known."""
+        return _day(self.sign_in_activity.last()) if self.sign_in_activity is not None else None
 
 
 _decoder = msgspec.json.Decoder(PageOf[UserSignIns])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simulator.control import IMPORT_PERMISSIONS, Control
 from tests.e2e.admin import SECRET, Admin, connected
 
 LICENSE_WRITE = "LicenseAssignment.ReadWrite.All"
-PERMISSIONS = (*IMPORT_PERMISSIONS, LICENSE_WRITE, "AuditLog.Read.All")
+SIGN_INS = "AuditLog.Read.All"
+PERMISSIONS = (*IMPORT_PERMISSIONS, LICENSE_WRITE, SIGN_INS)
+REPORTS = ("Reports.Read.All", "ReportSettings.Read.All")
 
 
 class Reclaiming:
@@ -22,6 +25,7 @@ class Reclaiming:
         cloud: Control,
         *,
         permissions: Sequence[str] = PERMISSIONS,
+        tasks: Sequence[str] = (),
         **spec: Any,
     ) -> None:
         self.admin = admin
@@ -31,6 +35,7 @@ class Reclaiming:
         self.tenant_id = self.portal["tenantId"]
         self.allow()
         self.grant(permissions)
+        admin.call("PATCH", f"/portals/{self.portal_id}", {"tasks": list(tasks)}, status=200)
         truth = self.truth()
         self.users: list[str] = list(truth["users"])
         self.skus: dict[str, str] = truth["part_numbers"]
@@ -64,6 +69,28 @@ class Reclaiming:
     def imported(self) -> None:
         """Imports the portal."""
         run = self.admin.import_portal(self.portal_id)
+        assert run["state"] == "Succeeded", run
+
+    def use(self, user_id: str, days_ago: int | None) -> None:
+        """Lets a user use Teams so many days ago, or never; it signs in with that."""
+        used = {} if days_ago is None else {"teams": days_ago}
+        self.cloud.call(
+            "usage", tenant_id=self.tenant_id, user_id=user_id, values={"services": used}
+        )
+        self.sign_in(user_id, days_ago)
+
+    def sign_in(self, user_id: str, days_ago: float | None) -> None:
+        """Lets a user sign in so many days ago and never since, or never at all."""
+        moment = None
+        if days_ago is not None:
+            then = datetime.now(UTC) - timedelta(days=days_ago)
+            moment = then.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.change(user_id, last_sign_in=moment)
+
+    def collect(self) -> None:
+        """Imports the portal, and runs its usage tasks."""
+        self.imported()
+        run = self.admin.run("POST", f"/portals/{self.portal_id}/usage")
         assert run["state"] == "Succeeded", run
 
     def assign(self, user_id: str, part_number: str, *disabled_plans: str) -> None:
