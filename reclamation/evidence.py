@@ -14,6 +14,7 @@ from imports.model import Contact, License
 from spend.annual import Money
 from spend.duplicates import duplicates, keep_order
 from spend.plans import PlanBook
+from spend.recalculation import unit_costs
 from usage.model import Usage, UsageStatus
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ class Evidence(msgspec.Struct, frozen=True):
     """A portal's licenses with their cost a unit and year, and its last usage run.
 
     `status` is None if no usage run is recent enough to tell who is inactive.
+    Licenses that are not `managed` neither are duplicates nor make any.
     """
 
     licenses: Mapping[SkuId, License]
     unit_costs: Mapping[SkuId, Money]
+    managed: frozenset[SkuId]
     status: UsageStatus | None
     today: date
     book: PlanBook
@@ -39,7 +42,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     def duplicates_of(self, contact: Contact) -> dict[SkuId, SkuId]:
         """The contact's superfluous licenses, each with the one that covers it."""
-        return duplicates(contact, self.book, self.order)
+        return duplicates(contact, self.book, self.order, self.managed)
 
 
 async def gather_evidence(ledger: Ledger, portal_id: PortalId) -> Evidence:
@@ -48,12 +51,16 @@ async def gather_evidence(ledger: Ledger, portal_id: PortalId) -> Evidence:
         license_.sku_id: license_ for license_ in await ledger.licenses.list_licenses(portal_id)
     }
     now = ledger.clock()
-    unit_costs: dict[SkuId, Money] = {}
+    contracts = await ledger.contracts.of_portal(portal_id)
+    entitled = {sku_id: license_.entitled_units for sku_id, license_ in licenses.items()}
+    costs = unit_costs(entitled, contracts, now.date())
+    unmanaged = {sku_id for sku_id, contract in contracts.items() if not contract.managed}
     return Evidence(
         licenses,
-        unit_costs,
+        costs,
+        frozenset(licenses.keys() - unmanaged),
         recent(await ledger.usage.status(portal_id), now),
         now.date(),
         PlanBook(licenses.values()),
-        keep_order(licenses, unit_costs),
+        keep_order(licenses, costs),
     )

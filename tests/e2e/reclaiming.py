@@ -87,11 +87,11 @@ class Reclaiming:
             moment = then.strftime("%Y-%m-%dT%H:%M:%SZ")
         self.change(user_id, last_sign_in=moment)
 
-    def collect(self) -> None:
+    def collect(self, state: str = "Succeeded") -> None:
         """Imports the portal, and runs its usage tasks."""
         self.imported()
         run = self.admin.run("POST", f"/portals/{self.portal_id}/usage")
-        assert run["state"] == "Succeeded", run
+        assert run["state"] == state, run
 
     def assign(self, user_id: str, part_number: str, *disabled_plans: str) -> None:
         """Assigns a license directly."""
@@ -114,12 +114,10 @@ class Reclaiming:
 
     def request(self, *part_numbers: str, **changes: Any) -> dict[str, Any]:
         """The body of a preview of blocked users' SPE_E3, or of other licenses."""
-        return {
-            "portalId": self.portal_id,
-            "skuIds": [self.skus[part] for part in part_numbers or ("SPE_E3",)],
-            "rule": {"blocked": True},
-            **changes,
-        }
+        body = {"portalId": self.portal_id, "rule": {"blocked": True}, **changes}
+        if "skuIds" not in body:
+            body["skuIds"] = [self.skus[part] for part in part_numbers or ("SPE_E3",)]
+        return body
 
     def preview(self, *part_numbers: str, **changes: Any) -> str:
         """The ID of a preview that is ready."""
