@@ -131,7 +131,8 @@ def read_rows(report: str, source: BinaryIO) -> Iterator[ReportRow]:
     ones. Raises GraphSuccessUnreadable if the body is not that report.
     """
     read = _READERS[report]
-    reader = csv.reader(io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=""))
+    text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(text)
     try:
         header = next(reader, [])
         columns = {_folded(name): index for index, name in enumerate(header)}
@@ -151,6 +152,9 @@ def read_rows(report: str, source: BinaryIO) -> Iterator[ReportRow]:
             )
     except csv.Error as error:
         raise unreadable_success(None) from error
+    finally:
+        # the file stays its owner's to close
+        text.detach()
 
 
 async def copilot_rows(graph: GraphClient, period: ReportPeriod) -> AsyncIterator[list[ReportRow]]:

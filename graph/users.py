@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,18 +40,23 @@ _changes_decoder = msgspec.json.Decoder(PageOf[ChangedUser])
 
 
 async def user_pages(
-    graph: GraphClient, *, resume_from: str | None = None, page_size: int = PAGE_SIZE
+    graph: GraphClient,
+    *,
+    resume_from: str | None = None,
+    page_size: int = PAGE_SIZE,
+    fields: Sequence[str] = FIELDS,
 ) -> AsyncIterator[PageOf[User]]:
     """All users of the tenant, a page at a time; or those from a next link on.
 
-    Raises GraphError; only a page without a next link makes the read complete.
+    `fields` are what is asked for of each. Raises GraphError; only a page
+    without a next link makes the read complete.
     Source: https://learn.microsoft.com/graph/api/user-list
     """
     from kiota_abstractions.base_request_configuration import RequestConfiguration
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
     parameters = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-        select=FIELDS, top=page_size
+        select=list(fields), top=page_size
     )
     request = UsersRequestBuilder(graph.adapter, {}).to_get_request_information(
         RequestConfiguration(query_parameters=parameters)

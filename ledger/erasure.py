@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from errors import Conflict, LeaseLost, NotFound
@@ -13,6 +14,8 @@ from imports.lease import held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
 from storage.blocks import decode_contact, encode_contact, index_consumers
+from storage.sync_state import LEASE_KIND as IMPORT_LEASE
+from usage.messages import LEASE_KIND as USAGE_LEASE
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -48,14 +51,7 @@ async def erase_person(
         requested_by=requested_by,
     )
     try:
-        async with held_lease(
-            ledger.sync_state,
-            portal_id,
-            owner=f"erasure-{run.run_id}",
-            run_id=run.run_id,
-            clock=ledger.clock,
-            seconds=ledger.settings.lease_seconds,
-        ):
+        async with _lease(ledger, run, IMPORT_LEASE), _lease(ledger, run, USAGE_LEASE):
             recorder = RunRecorder(ledger.runs, run, ledger.clock)
             await recorder.start()
             erasures = await ledger.erasures.add(portal_id, user_id)
@@ -67,10 +63,23 @@ async def erase_person(
             await recorder.finish("Succeeded")
     except LeaseLost as error:
         raise Conflict(
-            "The portal is being imported at this moment.",
-            remedy="Erase the person when the import has ended.",
+            "The portal is being imported, or its usage read, at this moment.",
+            remedy="Erase the person when the run has ended.",
             code="import_running",
         ) from error
+
+
+def _lease(ledger: Ledger, run: Run, kind: str) -> AbstractAsyncContextManager[None]:
+    assert run.portal_id is not None  # noqa: S101 - an erasure is one portal's
+    return held_lease(
+        ledger.sync_state,
+        run.portal_id,
+        owner=f"erasure-{run.run_id}",
+        run_id=run.run_id,
+        clock=ledger.clock,
+        seconds=ledger.settings.lease_seconds,
+        kind=kind,
+    )
 
 
 async def _rewrite(

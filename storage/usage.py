@@ -42,7 +42,16 @@ class UsageStore:
 
     async def _of_known(self, portal_id: PortalId) -> Callable[[Usage], Usage | None]:
         erasures = await self._erasures.of(portal_id)
-        return lambda u: u if erasures.shown_id(u.user_id) == u.user_id else None
+
+        def screened(usage: Usage) -> Usage | None:
+            if erasures.shown_id(usage.user_id) != usage.user_id:
+                return None
+            if not erasures.pseudonymous or not usage.devices:
+                return usage
+            nameless = tuple(msgspec.structs.replace(d, name=None) for d in usage.devices)
+            return msgspec.structs.replace(usage, devices=nameless)
+
+        return screened
 
     async def _without_user(self, portal_id: PortalId) -> Callable[[Device], Device]:
         """Devices are often named after those who use them."""
@@ -50,6 +59,8 @@ class UsageStore:
 
         def screened(device: Device) -> Device:
             user_id = device.user_id
+            if erasures.pseudonymous:
+                device = msgspec.structs.replace(device, name=None)
             if user_id is None or erasures.shown_id(user_id) == user_id:
                 return device
             return msgspec.structs.replace(device, name=None, user_id=None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -50,7 +50,6 @@ from usage.partitions import Partitions
 if TYPE_CHECKING:
     from graph.client import GraphClient
     from graph.reports import ReportRow
-    from imports.model import Contact
     from monitor.recorder import RunRecorder
 
 REPORTS_OF_TASK: dict[UsageTask, tuple[str, ...]] = {
@@ -121,12 +120,13 @@ class Collector:
         if "devices" in tasks:
             await self._attempt("devices", self._read_devices)
 
-    async def join(self, blocks: AsyncIterator[list[Contact]]) -> None:
-        """Finds the users of the names that reports gave, by the portal's contacts."""
-        async for block in blocks:
-            for contact in block:
-                name = contact.user_principal_name.casefold()
-                self._names.add(_name_partition(name), _Named(name, contact.user_id))
+    async def join(self, users: AsyncIterator[Sequence[tuple[str, UserId]]]) -> None:
+        """Finds the IDs of the names that reports gave; `users` are names and IDs of everybody."""
+        if self.found.refreshed_on:
+            async for batch in users:
+                for name, user_id in batch:
+                    folded = name.casefold()
+                    self._names.add(_name_partition(folded), _Named(folded, user_id))
         matched = rows = 0
         for partition in range(_NAME_PARTITIONS):
             found, seen = await asyncio.to_thread(self._join_partition, partition)

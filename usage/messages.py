@@ -7,6 +7,8 @@ import msgspec
 from identifiers import PortalId, RunId
 
 QUEUE = "usage"
+# Of all that writes a portal's usage.
+LEASE_KIND = "usage-lease"
 
 
 class UsageMessage(msgspec.Struct, frozen=True):

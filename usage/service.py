@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from errors import Conflict, LeaseLost, LedgerError
-from identifiers import PortalId, RunId
+from graph.users import user_pages
+from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
 from usage.collect import Collector
 from usage.joined import contacts_with_usage
-from usage.messages import QUEUE, UsageMessage
+from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import UsageStatus
 from usage.tally import Tally
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from portals.model import Portal
     from usage.collect import Found
 
-LEASE_KIND = "usage-lease"
 LEASE_WAIT_SECONDS = 5
 MAX_ATTEMPTS = 1000
 CONCEALED = RunError(
@@ -202,7 +203,7 @@ async def _collect(
         raise not_imported(portal)
     with Collector(graph, portal.report_period, recorder) as collector:
         await collector.read(portal.tasks)
-        await collector.join(ledger.contacts.blocks(portal.portal_id))
+        await collector.join(_names(ledger, portal, graph))
         found = collector.found
         status = UsageStatus(
             portal.portal_id,
@@ -224,6 +225,18 @@ async def _collect(
     recorder.set_count("devices", devices)
     await _sum_up(ledger, status)
     return found
+
+
+async def _names(
+    ledger: Ledger, portal: Portal, graph: GraphClient
+) -> AsyncIterator[list[tuple[str, UserId]]]:
+    """The names and IDs of all users; Graph's where the ledger stores nobody by name."""
+    if ledger.settings.pseudonymous:
+        async for page in user_pages(graph, fields=["id", "userPrincipalName"]):
+            yield [(user.user_principal_name or "", user.id) for user in page.value]
+        return
+    async for block in ledger.contacts.blocks(portal.portal_id):
+        yield [(contact.user_principal_name, contact.user_id) for contact in block]
 
 
 async def _sum_up(ledger: Ledger, status: UsageStatus) -> None:
