@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -98,7 +98,7 @@ class GenerationStore(Generic[Record]):
 
     async def blocks(
         self, portal_id: PortalId, after: str | None = None
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """The portal's records, a block at a time, in the order of IDs.
 
         The first block may begin before `after`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -88,7 +88,7 @@ class UsageStore:
         found = await self._usage.get_many(portal_id, user_ids)
         return {usage.user_id: usage for usage in found.values()}
 
-    def blocks(self, portal_id: PortalId) -> AsyncIterator[list[Usage]]:
+    def blocks(self, portal_id: PortalId) -> AsyncGenerator[list[Usage], None]:
         """The portal's usage, a block at a time, in the order of user IDs."""
         return self._usage.blocks(portal_id)
 

@@ -10,13 +10,22 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import msgspec
 
+from concurrency import run_all
 from errors import GraphError, PermissionMissing
 from graph.devices import (
     detected_app_pages,
@@ -108,17 +117,20 @@ class Collector:
         self._folder.cleanup()
 
     async def read(self, tasks: Collection[UsageTask]) -> None:
-        """Reads what the tasks want; one whose permission is missing is noted as unavailable.
+        """Reads what the tasks want, side by side.
 
-        Raises GraphError on any other failure.
+        A task whose permission is missing is noted as unavailable. Raises
+        GraphError on any other failure.
         """
+        reading: list[Coroutine[Any, Any, None]] = []
         of_reports = [task for task in REPORTS_OF_TASK if task in tasks]
         if of_reports:
-            await self._read_reports(of_reports)
+            reading.append(self._read_reports(of_reports))
         if "sign_ins" in tasks:
-            await self._attempt("sign_ins", self._read_sign_ins)
+            reading.append(self._attempt("sign_ins", self._read_sign_ins))
         if "devices" in tasks:
-            await self._attempt("devices", self._read_devices)
+            reading.append(self._attempt("devices", self._read_devices))
+        await run_all(reading, at_once=len(reading) or 1)
 
     async def join(self, users: AsyncIterator[Sequence[tuple[str, UserId]]]) -> None:
         """Finds the IDs of the names that reports gave; `users` are names and IDs of everybody."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,13 +14,25 @@ if TYPE_CHECKING:
 
 
 async def contacts_with_usage(
-    ledger: Ledger, portal_id: PortalId, after: UserId | None = None
+    ledger: Ledger, portal_id: PortalId
 ) -> AsyncIterator[list[tuple[Contact, Usage | None]]]:
     """The portal's contacts, a block at a time, in the order of user IDs, each with its usage.
 
-    None stands for a contact of which nothing is known. The first block may
-    begin before `after`.
+    None stands for a contact of which nothing is known. Both come in the same
+    order, so each is read once.
     """
-    async for block in ledger.contacts.blocks(portal_id, after):
-        known = await ledger.usage.get_many(portal_id, [contact.user_id for contact in block])
-        yield [(contact, known.get(contact.user_id)) for contact in block]
+    ahead: dict[UserId, Usage] = {}
+    complete = False
+    highest = ""
+    async with aclosing(ledger.usage.blocks(portal_id)) as usages:
+        async for block in ledger.contacts.blocks(portal_id):
+            while block and not complete and highest < block[-1].user_id:
+                following = await anext(usages, None)
+                complete = following is None
+                for usage in following or ():
+                    ahead[usage.user_id] = usage
+                    highest = usage.user_id
+            yield [(contact, ahead.get(contact.user_id)) for contact in block]
+            if block:
+                last = block[-1].user_id
+                ahead = {user_id: u for user_id, u in ahead.items() if user_id > last}

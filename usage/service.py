@@ -17,7 +17,7 @@ from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
 from usage.collect import Collector
 from usage.joined import contacts_with_usage
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
-from usage.model import UsageStatus
+from usage.model import USAGE_TASKS, UsageStatus
 from usage.tally import Tally
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ async def _collect(
             ledger.clock(),
             recorder.run.run_id,
             portal.report_period,
-            tuple(found.tasks),
+            tuple(task for task in USAGE_TASKS if task in found.tasks),
             found.refreshed_on,
             found.concealed,
             found.unavailable,
