@@ -14,6 +14,8 @@ from identifiers import PortalId, RunId
 if TYPE_CHECKING:
     from storage.sync_state import Lease, SyncStateStore
 
+IMPORT_LEASE = "lease"
+
 
 @asynccontextmanager
 async def held_lease(
@@ -24,7 +26,7 @@ async def held_lease(
     run_id: RunId,
     clock: Callable[[], datetime],
     seconds: int,
-    kind: str = "lease",
+    kind: str = IMPORT_LEASE,
 ) -> AsyncIterator[None]:
     """Takes the lease, renews it every third of its time, and gives it back at the end.
 

@@ -10,11 +10,10 @@ from identifiers import PortalId, UserId
 from imports.changes import DELTA_KIND
 from imports.enumeration import CHECKPOINT_KIND
 from imports.erasure import Erasures
-from imports.lease import held_lease
+from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
 from storage.blocks import decode_contact, encode_contact, index_consumers
-from storage.sync_state import LEASE_KIND as IMPORT_LEASE
 from usage.messages import LEASE_KIND as USAGE_LEASE
 
 if TYPE_CHECKING:
