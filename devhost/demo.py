@@ -41,10 +41,11 @@ class Demo:
         self._api = LedgerApi(stack.api_url, stack.function_key)
         self._control = Control(stack.simulator_url, stack.control_key, stack.ca_bundle)
         self._portal_ids: dict[str, str] = {}
+        self.members: list[Member] = []
 
     def play(self) -> list[str]:
         """Plays everything; what is not as it must be, one sentence each."""
-        members = self._create_tenants()
+        members = self.members = self._create_tenants()
         tests = self._connect(members)
         imports = self._run("Import", "imports", {})
         self._run("Recalculation", "compliance/recalculate", {})

@@ -20,6 +20,7 @@ _CONTOSO = {
     "blocked": 0.03,
     "rooms": 0.02,
     "errors": 0.02,
+    "active": 0.8,
     "skus": [
         {"part_number": "SPE_E3", "enabled": 1250},
         {"part_number": "POWER_BI_PRO", "enabled": 300},

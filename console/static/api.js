@@ -116,8 +116,14 @@ export async function all(path, query = {}, { signal, limit = 5000 } = {}) {
 
 let described = null;
 
-/** The paths that this deployment's API has, as the OpenAPI document writes them. */
-export function operations() {
+/** Whether this deployment's API has a path, written as the OpenAPI document does. */
+export async function offers(path) {
   described ??= get("/openapi.json").then((document) => new Set(Object.keys(document.paths)));
-  return described;
+  try {
+    return (await described).has(path);
+  } catch {
+    // asked again next time; until then, what may not exist is not shown
+    described = null;
+    return false;
+  }
 }

@@ -16,6 +16,12 @@ export const number = (value) => NUMBER.format(value);
 /** A count with its noun in the singular or plural: 1 portal, 2 portals. */
 export const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 
+/** An amount, given as a decimal text, in its currency; a dash if it is not known. */
+export function money(amount, currency) {
+  if ((amount ?? null) === null || !currency) return "–";
+  return new Intl.NumberFormat(undefined, { style: "currency", currency }).format(amount);
+}
+
 /** A share of one as a percentage. */
 export const percent = (share) => PERCENT.format(share);
 
@@ -81,6 +87,13 @@ const WORDS = {
   portal_deleted: "Portal deleted",
   excluded_from_import: "Excluded from import",
   removed_from_tenant: "Removed from tenant",
+  onedrive: "OneDrive",
+  sharepoint: "SharePoint",
+  power_bi: "Power BI",
+  skype_for_business: "Skype for Business",
+  microsoft_365_apps: "Microsoft 365 Apps",
+  dynamics_365: "Dynamics 365",
+  sign_ins: "Sign-ins",
   connection_test: "Connection test",
   PartiallySucceeded: "Partially succeeded",
   clientSecret: "Client secret",

@@ -1,7 +1,6 @@
 // The shell: top bar, navigation, and the page that belongs to the address.
 
-import { call, operations } from "./api.js";
-import { notify } from "./dialog.js";
+import { call, offers } from "./api.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import * as compliance from "./pages/compliance.js";
@@ -12,8 +11,15 @@ import * as overview from "./pages/overview.js";
 import * as people from "./pages/people.js";
 import * as person from "./pages/person.js";
 import * as portals from "./pages/portals.js";
+import * as reclamation from "./pages/reclamation.js";
+import * as reclamationPreview from "./pages/reclamation_preview.js";
+import * as reclamations from "./pages/reclamations.js";
 import * as run from "./pages/run.js";
+import * as seats from "./pages/seats.js";
+import * as services from "./pages/services.js";
 import * as signIn from "./pages/sign_in.js";
+import * as spend from "./pages/spend.js";
+import * as usage from "./pages/usage.js";
 import * as wizard from "./pages/wizard.js";
 import { address, here } from "./router.js";
 import { forgetFunctionKey, functionKey, platformSignIn } from "./session.js";
@@ -32,7 +38,14 @@ const ROUTES = [
   [["licenses", "*", "*"], license, "licenses"],
   [["compliance"], compliance, "compliance"],
   [["people"], people, "people"],
+  [["people", "usage"], usage, "people"],
+  [["people", "services"], services, "people"],
   [["people", "*", "*"], person, "people"],
+  [["savings"], spend, "savings"],
+  [["savings", "reclamations"], reclamations, "savings"],
+  [["savings", "reclamations", "new"], reclamationPreview, "savings"],
+  [["savings", "reclamations", "*"], reclamation, "savings"],
+  [["savings", "*"], seats, "savings"],
   [["monitor"], monitor, "monitor"],
   [["monitor", "*"], run, "monitor"],
 ];
@@ -43,6 +56,7 @@ const SECTIONS = [
   ["licenses", "Licenses and products", ["licenses"]],
   ["compliance", "Compliance", ["compliance"]],
   ["people", "People", ["people"]],
+  ["savings", "Savings", ["savings"]],
   ["monitor", "Monitor", ["monitor"]],
 ];
 
@@ -52,7 +66,11 @@ let shown = null;
 
 function shell(who) {
   const links = SECTIONS.map(([key, label, segments]) =>
-    h("li", {}, h("a", { href: address(segments), "data-section": key }, icon(key), h("span", {}, label))),
+    h(
+      "li",
+      { hidden: key === "savings" },
+      h("a", { href: address(segments), "data-section": key }, icon(key), h("span", {}, label)),
+    ),
   );
   const nav = h("nav", { class: "nav", id: "nav", "aria-label": "Sections" }, h("ul", {}, links));
   const menu = h(
@@ -186,7 +204,8 @@ async function start() {
   const { name } = functionKey() ? { name: null } : await platformSignIn();
   shell(name);
   show();
-  operations().catch((error) => notify("error", error.message));
+  const [reclaiming, spending] = await Promise.all([offers("/reclamations"), offers("/spend")]);
+  if (reclaiming || spending) app.querySelector('[data-section="savings"]').parentElement.hidden = false;
 }
 
 applyTheme();

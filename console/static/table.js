@@ -10,13 +10,16 @@ const ROWS_A_PAGE = 100;
 
 /**
  * A table of rows at hand. A column has `key`, `title`, `cell(row)`, and for sorting `value(row)`;
- * `numeric` aligns right. Sorting and the page are kept in the address.
+ * `numeric` aligns right. Sorting and the page are kept in the address; at first the rows are sorted
+ * by `sort`, the largest first with `downAtFirst`.
  */
-export function table({ label, columns, rows, sort, note = null, onRow = null }) {
+export function table({ label, columns, rows, sort, downAtFirst = false, note = null, onRow = null }) {
   const place = h("div", { class: "table-place" });
   const draw = () => {
     const { query } = here();
-    const order = { key: query.get("sort") ?? sort, down: query.get("order") === "desc" };
+    const order = query.has("sort")
+      ? { key: query.get("sort"), down: query.get("order") === "desc" }
+      : { key: sort, down: downAtFirst };
     const sorted = sortRows(rows, columns, order);
     const pages = Math.max(1, Math.ceil(sorted.length / ROWS_A_PAGE));
     const current = Math.min(pages, Math.max(1, Number(query.get("page")) || 1));

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.control import Control
-from tests.e2e.admin import Admin, connected
+from simulator.control import IMPORT_PERMISSIONS, Control
+from tests.e2e.admin import SECRET, Admin, connected
 
 # runs `hacked = 1` if any page takes it for markup
 HOSTILE = "<img src=x onerror=hacked=1>"
+_PERMISSIONS = (
+    *IMPORT_PERMISSIONS,
+    "Reports.Read.All",
+    "ReportSettings.Read.All",
+    "LicenseAssignment.ReadWrite.All",
+    "AuditLog.Read.All",
+)
 _SKUS = [
     {"part_number": "SPE_E3", "enabled": 70},
     {"part_number": "POWER_BI_PRO", "enabled": 3, "next_lifecycle_days": 12},
@@ -27,6 +34,7 @@ class Shown:
     user_id: str
     run_id: str
     failed_run_id: str
+    reclamation_id: str
 
     @property
     def views(self) -> dict[str, str]:
@@ -47,6 +55,12 @@ class Shown:
             "monitor": "/monitor",
             "run": f"/monitor/{self.run_id}",
             "failed run": f"/monitor/{self.failed_run_id}",
+            "usage": "/people/usage",
+            "services": "/people/services",
+            "savings": "/savings",
+            "reclamations": "/savings/reclamations",
+            "reclamation": f"/savings/reclamations/{self.reclamation_id}",
+            "new preview": "/savings/reclamations/new",
             "unknown": "/no/such/view",
         }
 
@@ -58,6 +72,7 @@ def fill(admin: Admin, cloud: Control) -> Shown:
         cloud,
         name=f"{HOSTILE} Portal",
         users=60,
+        active=0.5,
         blocked=0.1,
         errors=0.1,
         skus=_SKUS,
@@ -75,6 +90,8 @@ def fill(admin: Admin, cloud: Control) -> Shown:
     moved = {"directory": f"{HOSTILE}/Directory"}
     admin.call("PATCH", f"/products/{portal_id}/{sku_id}", moved, status=200)
 
+    reclamation_id = _preview(admin, cloud, portal)
+
     broken = connected(admin, cloud, name=f"{HOSTILE} Broken", users=5)
     broken_id = broken["portalId"]
     cloud.register(broken["tenantId"], broken["clientId"], secret="another-secret-than-stored")
@@ -82,4 +99,26 @@ def fill(admin: Admin, cloud: Control) -> Shown:
     failed = admin.import_portal(broken_id)
     assert failed["state"] == "Failed", failed
     consumer = admin.get(f"/licenses/{portal_id}/{sku_id}/consumers?top=1")["value"][0]
-    return Shown(portal_id, broken_id, sku_id, consumer["userId"], run["runId"], failed["runId"])
+    return Shown(
+        portal_id,
+        broken_id,
+        sku_id,
+        consumer["userId"],
+        run["runId"],
+        failed["runId"],
+        reclamation_id,
+    )
+
+
+def _preview(admin: Admin, cloud: Control, portal: dict[str, Any]) -> str:
+    """Reads the usage of a portal, and previews a reclamation from everybody blocked."""
+    portal_id = portal["portalId"]
+    cloud.register(portal["tenantId"], portal["clientId"], secret=SECRET, permissions=_PERMISSIONS)
+    changes = {"tasks": ["roster", "access"], "reclamationAllowed": True}
+    admin.call("PATCH", f"/portals/{portal_id}", changes, status=200)
+    used = admin.run("POST", f"/portals/{portal_id}/usage")
+    assert used["state"] == "Succeeded", used
+    body = {"portalId": portal_id, "allLicenses": True, "rule": {"blocked": True}}
+    started = admin.call("POST", "/reclamations/preview", body, status=202)
+    admin.wait_for(started["runId"])
+    return str(started["previewId"])

@@ -8,11 +8,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from simulator.control import Control
-from tests.browser.console_tab import Console
+from tests.browser.console_tab import RUN_MILLISECONDS, Console
 from tests.browser.tenants import HOSTILE, Shown, fill
 from tests.e2e.admin import Admin
 
-VIEWS = [*Shown("", "", "", "", "", "").views]
+VIEWS = [*Shown("", "", "", "", "", "", "").views]
 SERIOUS = ("serious", "critical")
 SHAPES: list[tuple[str, int]] = [("light", 1280), ("dark", 390)]
 
@@ -148,3 +148,29 @@ async def test_typing_in_a_search_is_not_interrupted_by_its_results(
     await expect(search).to_have_value("nobody-of-this-name")
     await page.go_back()
     await expect(page.get_by_role("table", name="People")).to_be_visible()
+
+
+async def test_licenses_are_taken_and_given_back_in_the_browser(
+    console: Console, page: Page, shown: Shown
+):
+    await console.section("Savings")
+    await page.get_by_role("link", name="Reclamation", exact=True).click()
+    await console.button("New preview").click()
+    await page.get_by_label("Microsoft 365 E3").check()
+    await console.button("Preview").click()
+    await expect(page.get_by_text("The rule means nobody.")).to_be_visible()
+    await page.get_by_label("Blocked: may not sign in").check()
+    await console.button("Preview").click()
+    await expect(page.get_by_text("Nothing was done to the tenant.")).to_be_visible(
+        timeout=RUN_MILLISECONDS
+    )
+    await page.get_by_label("State").select_option("Planned")
+    planned = page.get_by_role("table", name="Licenses of the reclamation").get_by_role("row")
+    await expect(planned.nth(1)).to_contain_text("Blocked")
+    await console.button("Execute").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Execute").click()
+    audit = page.get_by_role("list", name="Audit")
+    await expect(audit).to_contain_text("Removed", timeout=RUN_MILLISECONDS)
+    await console.button("Undo").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    await expect(audit).to_contain_text("Restored", timeout=RUN_MILLISECONDS)

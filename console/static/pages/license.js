@@ -5,7 +5,8 @@ import { historyChart } from "../charts.js";
 import { badge, command, commandBar, essentials, heading, reload, section } from "../controls.js";
 import { ask, notify } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { calendarDay, day, moment, number, relative, words } from "../format.js";
+import { calendarDay, count, day, moment, number, relative, words } from "../format.js";
+import { licenseExtras } from "../license_extras.js";
 import { askToMove } from "../move_product.js";
 import { address, go } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
@@ -22,11 +23,13 @@ export function show(main, { segments, query, signal }) {
   const about = h("div");
   const history = h("div");
   const consumers = h("div");
+  const more = h("div");
   replace(
     main,
     title,
     about,
     section("History", history),
+    more,
     section("Consumers", consumers),
   );
   replace(title, heading("License", [["Licenses and products", ["licenses"]]]));
@@ -44,6 +47,7 @@ export function show(main, { segments, query, signal }) {
     const { rows } = await page("/compliance/history", { portalId, skuId, top: HISTORY_DAYS }, { signal });
     return historyView(rows.reverse());
   });
+  fillLater(more, signal, () => licenseExtras(portalId, skuId, signal));
   fillLater(consumers, signal, async () =>
     consumersView(await page(`/licenses/${key}/consumers`, { top: CONSUMERS_A_PAGE, continuation: query.get("at") }, { signal })),
   );
@@ -111,14 +115,14 @@ function countsView({ counts, differences }) {
     ["in error", counts.inError],
     ["disabled", counts.disabled],
     ["of blocked contacts", counts.blocked],
-  ].filter(([, count]) => count > 0);
+  ].filter(([, units]) => units > 0);
   if (!told.length && !differences.length) return null;
   return section(
     "Behind the numbers",
     h(
       "ul",
-      {},
-      told.map(([what, count]) => h("li", {}, `${number(count)} assignments ${what}`)),
+      { class: "bullets" },
+      told.map(([what, units]) => h("li", {}, `${count(units, "assignment")} ${what}`)),
       differences.map((each) => h("li", {}, `${each.units > 0 ? "+" : ""}${number(each.units)} in Microsoft's count: ${each.explanation}`)),
     ),
   );

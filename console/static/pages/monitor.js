@@ -11,7 +11,7 @@ import { empty, fillLater } from "../states.js";
 import { serverTable } from "../table.js";
 
 const A_PAGE = 50;
-const TASKS = ["connection_test", "import", "recalculation", "reclamation"];
+const TASKS = ["connection_test", "import", "recalculation", "usage", "reclamation"];
 const STATES = ["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"];
 const WHILE_RUNNING_MS = 2000;
 const WHILE_IDLE_MS = 15_000;

@@ -5,6 +5,7 @@ import { badge, choices, command, commandBar, filterBar, filterSearch, filterSel
 import { h, replace } from "../dom.js";
 import { number, words } from "../format.js";
 import { licenseTitles, portalFilter, portalNames } from "../names.js";
+import { peopleTabs } from "../people_tabs.js";
 import { address } from "../router.js";
 import { empty, fillLater } from "../states.js";
 import { serverTable } from "../table.js";
@@ -15,12 +16,14 @@ const TITLES_SHOWN = 3;
 
 /** Shows the page; portal, kind, blocked and search are filters. */
 export function show(main, { query, signal }) {
+  const bar = h("div");
   const list = h("div");
   const portals = portalNames(signal);
   replace(
     main,
     heading("People", [], "Contacts are the users of your tenants."),
     commandBar(command("refresh", "Refresh", () => reload())),
+    bar,
     filterBar(
       filterSearch("Search people", "search", query.get("search")),
       portalFilter(query.get("portal"), signal, portals),
@@ -29,6 +32,7 @@ export function show(main, { query, signal }) {
     ),
     list,
   );
+  fillLater(bar, signal, () => peopleTabs("people"));
   fillLater(list, signal, async () => {
     const contacts = await page(
       "/contacts",

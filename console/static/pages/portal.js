@@ -12,6 +12,7 @@ import { showProgress } from "../runs.js";
 import { fillLater, loading, message } from "../states.js";
 import { editor } from "../editor.js";
 import { testSteps } from "../test_steps.js";
+import { usageSettings } from "../usage_settings.js";
 
 const TABS = { general: generalTab, connection: connectionTab, exclusions: exclusionsTab };
 
@@ -40,16 +41,16 @@ function portalView(portal, tab, signal) {
 }
 
 function portalCommands(portal, live, signal) {
-  const start = (body) => async (event) => {
+  const start = (task, body) => async (event) => {
     await busy(event.currentTarget, async () => {
-      const { data } = await call("POST", `/portals/${portal.portalId}/import`, { body, signal });
+      const { data } = await call("POST", `/portals/${portal.portalId}/${task}`, { body, signal });
       const run = await showProgress(live, data.runId, signal);
       const done = run.state === "Failed" ? "error" : "success";
-      notify(done, `The import of ${portal.name} has ended: ${words(run.state).toLowerCase()}.`);
+      notify(done, `The ${words(run.task).toLowerCase()} of ${portal.name} has ended: ${words(run.state).toLowerCase()}.`);
     }, notifyError);
   };
   return commandBar(
-    command("play", "Import", start({})),
+    command("play", "Import", start("import", {})),
     command("test", "Test connection", (event) =>
       busy(event.currentTarget, async () => {
         replace(live, loading("Testing the connection"));
@@ -71,8 +72,9 @@ function portalCommands(portal, live, signal) {
         ],
         label: "Start",
         confirm: async () => true,
-      }).then((yes) => yes && start({ clean: true })({ currentTarget: button }));
+      }).then((yes) => yes && start("import", { clean: true })({ currentTarget: button }));
     }),
+    portal.tasks?.length > 0 && command("people", "Read usage", start("usage")),
     command("delete", "Delete", () => deletePortal(portal)),
   );
 }
@@ -133,6 +135,7 @@ function generalTab(content, portal) {
   const name = h("input", { type: "text", name: "name", value: portal.name, maxlength: 100 });
   const description = h("textarea", { name: "description", rows: 3, maxlength: 1000 }, portal.description);
   const enabled = h("input", { type: "checkbox", name: "enabled", checked: portal.enabled });
+  const usage = usageSettings(portal);
   replace(
     content,
     editor({
@@ -141,8 +144,15 @@ function generalTab(content, portal) {
         field("Name", name, { required: true, hint: "Unique; the prefix of product names." }),
         field("Description", description),
         h("label", { class: "check" }, enabled, "Import on schedule"),
+        usage.elements,
       ],
-      save: () => change(portal, { name: name.value, description: description.value, enabled: enabled.checked }),
+      save: () =>
+        change(portal, {
+          name: name.value,
+          description: description.value,
+          enabled: enabled.checked,
+          ...usage.read(),
+        }),
     }),
   );
 }

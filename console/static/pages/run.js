@@ -44,7 +44,7 @@ function runView(run) {
     run.error && errorView(run.error),
     essentials([
       ["State", badge(run.state)],
-      ["Started by", words(run.trigger)],
+      ["Started by", [words(run.trigger), run.requestedBy && `, ${run.requestedBy}`]],
       ["Created", moment(run.createdAt)],
       ["Started", moment(run.startedAt)],
       ["Ended", moment(run.finishedAt)],
@@ -102,6 +102,7 @@ function retry(run) {
   const body = portalIds.length ? { portalIds } : {};
   const ways = {
     import: () => start("/imports", body),
+    usage: run.portalId && (() => start(`/portals/${run.portalId}/usage`)),
     recalculation: () => start("/compliance/recalculate", body),
     connection_test: async () => {
       await call("POST", `/portals/${run.portalId}/test`);
