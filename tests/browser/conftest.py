@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from devhost.node import TOOLS
 from devhost.stack import Stack
@@ -15,6 +15,8 @@ from tests.browser.chromium import FLAGS, find_chromium, skipping_is_a_failure
 from tests.browser.console_tab import Console
 from tests.e2e.admin import Admin
 
+# machines of CI are slow now and then
+expect.set_options(timeout=20_000)
 AXE = TOOLS / "node_modules" / "axe-core" / "axe.min.js"
 
 

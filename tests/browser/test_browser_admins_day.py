@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from simulator.control import Control
 from tests.browser.console_tab import RUN_MILLISECONDS, Console
 from tests.certificates import new_certificate
 from tests.e2e.admin import new_tenant
+
+pytestmark = pytest.mark.timeout(400)
 
 SKUS = [
     {"part_number": "SPE_E3", "enabled": 60},

@@ -12,6 +12,8 @@ from tests.browser.console_tab import RUN_MILLISECONDS, Console
 from tests.browser.tenants import HOSTILE, Shown, fill
 from tests.e2e.admin import Admin
 
+pytestmark = pytest.mark.timeout(400)
+
 VIEWS = [*Shown("", "", "", "", "", "", "").views]
 SERIOUS = ("serious", "critical")
 SHAPES: list[tuple[str, int]] = [("light", 1280), ("dark", 390)]
