@@ -43,6 +43,7 @@ from storage import (
     sync_state,
     webhooks,
 )
+from storage.authorizations import TABLE as AUTHORIZATIONS
 from storage.factory import open_tables
 from storage.schema import SCHEMA_VERSION, schema_version
 from storage.staging import TABLE as STAGING
@@ -57,7 +58,7 @@ TABLES = (
     webhooks.ALERTS, webhooks.DELIVERIES, USAGE, DEVICES,
 )  # fmt: skip
 # What belongs to work under way, and means nothing without it.
-PASSING = frozenset({STAGING})
+PASSING = frozenset({STAGING, AUTHORIZATIONS})
 _PASSING_STATE = frozenset({sync_state.LEASE_KIND, schema.CHECKPOINT_KIND})
 _FORMAT = "ledger365-tables"
 _ROWS_AT_ONCE = 1000

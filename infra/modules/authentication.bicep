@@ -25,9 +25,11 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
       redirectToProvider: 'azureactivedirectory'
-      // liveness tells nothing; the console's files are the same for everybody
+      // liveness tells nothing; the console's files are the same for everybody; whoever
+      // comes back from a tenant's sign-in page brings a state that serves once
       excludedPaths: [
         '/api/health'
+        '/api/authorize/callback'
         '/api/console'
         '/api/console/*'
       ]

@@ -20,7 +20,7 @@ from tests.e2e.admin import Admin, connected
 from tests.principal import OBJECT_ID, principal
 
 # All others want a role; whoever adds a name here says that anyone may call it.
-ANONYMOUS = {"GetOpenApi", "GetHealth", "ShowConsole"}
+ANONYMOUS = {"GetOpenApi", "GetHealth", "ShowConsole", "FinishAuthorization"}
 # Reads that must be sent with a body.
 READING_POSTS: set[str] = set()
 CALLERS: dict[str, dict[str, str]] = {
