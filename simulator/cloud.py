@@ -13,6 +13,7 @@ from simulator.entra import Entra
 from simulator.graph import Graph
 from simulator.http import Request, Response, json_response
 from simulator.key_vault import RESOURCE, KeyVault
+from simulator.odata import graph_error
 from simulator.products import PRODUCTS
 from simulator.tenant import Tenant
 from simulator.tokens import LIFETIME_SECONDS, Tokens
@@ -71,7 +72,8 @@ class Cloud:
         if response is None:
             response = self._serve(request)
             if fault is not None:
-                response = await fault.alters(response)
+                await fault.delay()
+                response = fault.alters(response)
         self._control.counters[f"{request.method} {_counted(request.path)} {response.status}"] += 1
         return response
 
@@ -79,7 +81,14 @@ class Cloud:
         """One request of a batch, hit by faults and counted like any other."""
         tenant = _tenant_of(request, self._tokens)
         fault = next((f for f in self._control.faults if f.applies(request, tenant)), None)
-        response = (fault.replaces(request) if fault is not None else None) or serve(request)
+        response = fault.replaces(request) if fault is not None else None
+        if response is None:
+            response = serve(request)
+            if fault is not None:
+                response = fault.alters(response)
+        if response.reset or response.cut:
+            # Graph stands between, and tells it of the single request
+            response = graph_error(request, 504, "gatewayTimeout", "Gateway time-out")
         self._control.counters[f"{request.method} {_counted(request.path)} {response.status}"] += 1
         return response
 

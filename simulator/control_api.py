@@ -213,7 +213,7 @@ class ControlApi:
 
     def _expire_deltas(self, body: dict[str, Any]) -> None:
         tenant = self._of(body)
-        tenant.log.append(("", "generation"))
+        tenant.log.append(("", "generation", None))
         tenant.oldest_delta = len(tenant.log)
 
     def _fault(self, body: dict[str, Any]) -> None:

@@ -7,12 +7,12 @@ import uuid
 from typing import Any
 
 from simulator.http import Request, Response
-from simulator.odata import bad_request, collection, graph_error, opaque, unopaque
+from simulator.odata import graph_error
+from simulator.pages import paged
+from simulator.select import selected_names
 from simulator.tenant import Tenant
 from simulator.usage import Device
 
-MAX_PAGE = 999
-_PAGE = 100
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -107,27 +107,10 @@ def _apps(tenant: Tenant) -> dict[str, tuple[str, str, list[Device]]]:
 
 
 def _paged(request: Request, version: str, context: str, items: list[dict[str, Any]]) -> Response:
-    top = request.query.get("$top", str(_PAGE))
-    if not top.isdecimal() or not 1 <= int(top) <= MAX_PAGE:
-        return bad_request(request, f"Invalid page size specified: '{top}'.")
-    token = request.query.get("$skiptoken")
-    position = unopaque(token) if token else {"at": 0}
-    if position is None or "at" not in position:
-        return bad_request(request, "The skip token is invalid.")
-    start, size = int(position["at"]), int(top)
-    select = request.query.get("$select")
-    wanted = {*select.split(","), "id"} if select else None
-    page = [
-        json.dumps(
-            {k: v for k, v in item.items() if wanted is None or k in wanted}, ensure_ascii=False
-        ).encode()
-        for item in items[start : start + size]
-    ]
-    links = {}
-    if start + size < len(items):
-        kept = f"$select={select}&" if select else ""
-        skip = opaque(at=start + size)
-        links["nextLink"] = (
-            f"{request.base}/{version}/{context}?{kept}$top={size}&$skiptoken={skip}"
-        )
-    return collection(request, context, page, version=version, links=links)
+    wanted = {*selected_names(request), "id"} if selected_names(request) else None
+
+    def encode(item: dict[str, Any]) -> bytes:
+        shown = {k: v for k, v in item.items() if wanted is None or k in wanted}
+        return json.dumps(shown, ensure_ascii=False).encode()
+
+    return paged(request, version, context, items, encode)

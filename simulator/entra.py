@@ -136,7 +136,10 @@ class Entra:
         tenant = self._tenants.get(tenant_id)
         if tenant is None:
             return failure(90002)
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        form = {
+            name: values[0]
+            for name, values in parse_qs(request.body.decode(errors="replace")).items()
+        }
         grant = form.get("grant_type")
         if grant not in ("client_credentials", "authorization_code", "refresh_token"):
             return failure(700003)

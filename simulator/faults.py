@@ -85,15 +85,20 @@ class Fault:
         )
         if "retry_after" in self.values:
             response.headers["Retry-After"] = str(self.values["retry_after"])
+        if status == 410:
+            response.headers["Location"] = f"{request.base}{request.path}?$deltatoken="
         if status == 429:
             response.headers["x-ms-throttle-scope"] = "Tenant_Application/ReadWrite"
         return response
 
-    async def alters(self, response: Response) -> Response:
-        """The service's response, delayed, cut or marked."""
+    async def delay(self) -> None:
+        """Lets time pass before the service answers."""
+        if self.kind == "latency":
+            await asyncio.sleep(float(self.values.get("seconds", 1)))
+
+    def alters(self, response: Response) -> Response:
+        """The service's response, cut or marked."""
         match self.kind:
-            case "latency":
-                await asyncio.sleep(float(self.values.get("seconds", 1)))
             case "truncated":
                 response.cut = True
             case "next_link":

@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl
 from simulator import devices, graph_users, reports
 from simulator.http import Request, Response, json_response
 from simulator.odata import bad_request, collection, denied, graph_error
-from simulator.tenant import Tenant
+from simulator.pages import paged
+from simulator.select import selected_names, unknown_selected
+from simulator.tenant import Group, Tenant
 from simulator.tokens import Tokens
 
 _DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
@@ -156,7 +158,9 @@ class Graph:
         if not isinstance(items, list):
             return bad_request(request, "The batch has no requests.", "BadRequest")
         if not all(
-            isinstance(item, dict) and {"id", "method", "url"} <= set(item) for item in items
+            isinstance(item, dict)
+            and all(isinstance(item.get(name), str) for name in ("id", "method", "url"))
+            for item in items
         ):
             return bad_request(
                 request, "Each request of a batch needs id, method and url.", "BadRequest"
@@ -174,7 +178,10 @@ class Graph:
 
     def _batched(self, request: Request, version: str, item: dict[str, Any]) -> dict[str, Any]:
         path, _, query = str(item["url"]).partition("?")
-        headers = {name.lower(): str(v) for name, v in item.get("headers", {}).items()}
+        given = item.get("headers")
+        headers = (
+            {name.lower(): str(v) for name, v in given.items()} if isinstance(given, dict) else {}
+        )
         body = item.get("body")
         if path.strip("/") == "$batch":
             inner = bad_request(request, "Batches do not nest.", "BadRequest")
@@ -202,9 +209,9 @@ class Graph:
 
 
 def _selected(value: dict[str, Any], request: Request) -> bytes:
-    select = request.query.get("$select")
+    select = selected_names(request)
     if select:
-        wanted = set(select.split(",")) | {"id"}
+        wanted = {*select, "id"}
         value = {name: item for name, item in value.items() if name in wanted}
     return json.dumps(value, ensure_ascii=False).encode()
 
@@ -214,6 +221,9 @@ def _subscribed_skus(
 ) -> Response:
     if set(request.query) - {"$select"}:
         return bad_request(request, "This resource supports $select only.")
+    refused = unknown_selected(request, "subscribedSku")
+    if refused is not None:
+        return refused
     items = [_selected(tenant.sku_json(sku), request) for sku in tenant.skus.values()]
     response = collection(request, "subscribedSkus", items, version=version)
     response.headers["x-ms-resource-unit"] = "3"
@@ -223,6 +233,9 @@ def _subscribed_skus(
 def _subscriptions(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
+    refused = unknown_selected(request, "companySubscription")
+    if refused is not None:
+        return refused
     items = [_selected(tenant.subscription_json(sku), request) for sku in tenant.skus.values()]
     return collection(request, "directory/subscriptions", items, version=version)
 
@@ -230,6 +243,9 @@ def _subscriptions(
 def _organization(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
+    refused = unknown_selected(request, "organization")
+    if refused is not None:
+        return refused
     full = roles & set(_ORGANIZATION)
     value: dict[str, Any] = {
         "id": tenant.tenant_id,
@@ -253,6 +269,9 @@ def _organization(
 def _groups(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
+    refused = unknown_selected(request, "group")
+    if refused is not None:
+        return refused
     groups = list(tenant.groups.values())
     condition = request.query.get("$filter")
     if condition is not None:
@@ -264,21 +283,23 @@ def _groups(
                 "Counting in a filter needs ConsistencyLevel: eventual and $count=true.",
             )
         groups = [group for group in groups if group.skus]
-    items = [
-        _selected(
-            {
-                "id": group.group_id,
-                "displayName": group.display_name,
-                "groupTypes": [],
-                "onPremisesSyncEnabled": group.synced,
-                "assignedLicenses": [{"disabledPlans": [], "skuId": sku} for sku in group.skus],
-            },
-            request,
-        )
-        for group in groups
-    ]
-    count = len(items) if request.query.get("$count") == "true" else None
-    return collection(request, "groups", items, version=version, count=count)
+    count = len(groups) if request.query.get("$count") == "true" else None
+    return paged(
+        request, version, "groups", groups, lambda group: _group(group, request), count=count
+    )
+
+
+def _group(group: Group, request: Request) -> bytes:
+    return _selected(
+        {
+            "id": group.group_id,
+            "displayName": group.display_name,
+            "groupTypes": [],
+            "onPremisesSyncEnabled": group.synced,
+            "assignedLicenses": [{"disabledPlans": [], "skuId": sku} for sku in group.skus],
+        },
+        request,
+    )
 
 
 def _advanced(request: Request) -> bool:
@@ -298,24 +319,33 @@ def _members(
             f"Resource '{path['group']}' does not exist or one of its queried reference-property "
             "objects are not present.",
         )
+    refused = unknown_selected(request, "user")
+    if refused is not None:
+        return refused
     select = graph_users.selection(request)
     users = [user for m in sorted(group.members) if (user := tenant.user(m)) is not None]
-    items = [tenant.encoded(user, select) for user in users]
-    return collection(request, "directoryObjects", items, version=version)
+    return paged(
+        request, version, "directoryObjects", users, lambda user: tenant.encoded(user, select)
+    )
 
 
 def _rooms(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
-    items = [
-        json.dumps(
-            {
-                "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, mail)),
-                "displayName": mail,
-                "emailAddress": mail,
-                "capacity": 8,
-            }
-        ).encode()
-        for mail in tenant.rooms
-    ]
-    return collection(request, "places/microsoft.graph.room", items, version=version)
+    refused = unknown_selected(request, "room")
+    if refused is not None:
+        return refused
+    context = "places/microsoft.graph.room"
+    return paged(request, version, context, tenant.rooms, lambda mail: _room(mail, request))
+
+
+def _room(mail: str, request: Request) -> bytes:
+    return _selected(
+        {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, mail)),
+            "displayName": mail,
+            "emailAddress": mail,
+            "capacity": 8,
+        },
+        request,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from typing import Any
 
 from simulator.http import Request, Response, json_response
 from simulator.odata import (
@@ -14,11 +14,11 @@ from simulator.odata import (
     opaque,
     unopaque,
 )
+from simulator.pages import MAX_PAGE, next_link, page_bounds, paged
+from simulator.select import selected_names, unknown_selected
 from simulator.tenant import Tenant, User
 
 DEFAULT_SELECT = ("id", "userPrincipalName", "displayName", "mail", "jobTitle")
-DEFAULT_PAGE = 100
-MAX_PAGE = 999
 MAX_SIGN_IN_PAGE = 500
 DELTA_PAGE = 500
 _SIGN_IN = "signInActivity"
@@ -26,10 +26,9 @@ _SIGN_IN = "signInActivity"
 
 def selection(request: Request) -> tuple[str, ...]:
     """The properties asked for; the ID comes always."""
-    select = request.query.get("$select")
-    if not select:
+    names = selected_names(request)
+    if not names:
         return DEFAULT_SELECT
-    names = tuple(name.strip() for name in select.split(",") if name.strip())
     return names if "id" in names else ("id", *names)
 
 
@@ -50,6 +49,9 @@ def list_users(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
     """GET /users: opaque skip tokens, $select, $top up to 999."""
+    refused = unknown_selected(request, "user")
+    if refused is not None:
+        return refused
     select = selection(request)
     largest = MAX_PAGE
     if _SIGN_IN in select:
@@ -59,21 +61,11 @@ def list_users(
         largest = MAX_SIGN_IN_PAGE
     if "$skip" in request.query or "$filter" in request.query:
         return bad_request(request, "Unsupported query option.")
-    start, top = 0, request.query.get("$top", str(DEFAULT_PAGE))
-    token = request.query.get("$skiptoken")
-    if token is not None:
-        position = unopaque(token)
-        if position is None or "at" not in position:
-            return bad_request(request, "The page token is invalid.", "Directory_ExpiredPageToken")
-        start = int(position["at"])
-    if not top.isdecimal() or not 1 <= int(top) <= MAX_PAGE:
-        return bad_request(request, f"Invalid page size specified: '{top}'.")
-    size = min(int(top), largest)
-    items, following = _page(tenant, select, start, size)
-    links = {}
-    if following is not None:
-        query = f"$select={','.join(select)}&$top={size}&$skiptoken={opaque(at=following)}"
-        links["nextLink"] = f"{request.base}/{version}/users?{query}"
+    bounds = page_bounds(request, largest=largest)
+    if isinstance(bounds, Response):
+        return bounds
+    items, following = _page(tenant, select, *bounds)
+    links = {"nextLink": next_link(request, following)} if following is not None else {}
     count = len(tenant.position) if request.query.get("$count") == "true" else None
     return collection(request, "users", items, version=version, links=links, count=count)
 
@@ -81,22 +73,25 @@ def list_users(
 def _page(
     tenant: Tenant, select: tuple[str, ...], start: int, size: int
 ) -> tuple[list[bytes], int | None]:
+    """Users from a position on, and the position of the next one that is not deleted."""
     items: list[bytes] = []
-    index = start
-    for user in islice(tenant.ordered, start, None):
+    for index in range(start, len(tenant.ordered)):
+        user = tenant.ordered[index]
+        if user is None:
+            continue
         if len(items) == size:
-            break
-        index += 1
-        if user is not None:
-            items.append(tenant.encoded(user, select))
-    rest = any(user is not None for user in islice(tenant.ordered, index, None))
-    return items, index if rest else None
+            return items, index
+        items.append(tenant.encoded(user, select))
+    return items, None
 
 
 def get_user(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
     """GET /users/{id or UPN}; sign-ins by ID only."""
+    refused = unknown_selected(request, "user")
+    if refused is not None:
+        return refused
     select = selection(request)
     if _SIGN_IN in select:
         refused = _may_read_sign_ins(request, tenant, roles)
@@ -129,9 +124,14 @@ def list_deleted(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
     """GET /directory/deletedItems/microsoft.graph.user."""
+    refused = unknown_selected(request, "user")
+    if refused is not None:
+        return refused
     select = selection(request)
-    items = [tenant.encoded(user, select) for user in tenant.deleted.values()]
-    return collection(request, "directoryObjects", items, version=version)
+    users = list(tenant.deleted.values())
+    return paged(
+        request, version, "directoryObjects", users, lambda user: tenant.encoded(user, select)
+    )
 
 
 def delta(
@@ -146,9 +146,13 @@ def delta(
         return bad_request(request, f"Unsupported query option: {sorted(unsupported)[0]}.")
     token = request.query.get("$deltatoken")
     skip = request.query.get("$skiptoken")
-    state = unopaque(skip or token or "") if (skip or token) and token != "latest" else None
-    if (skip or (token and token != "latest")) and state is None:
+    given = skip or (token if token != "latest" else None)
+    state = _delta_state(given) if given else None
+    if given and state is None:
         return bad_request(request, "The delta token is invalid.", "BadRequest")
+    refused = unknown_selected(request, "user")
+    if refused is not None:
+        return refused
     select = tuple(state["select"]) if state else selection(request)
     if _SIGN_IN in select:
         return bad_request(
@@ -181,15 +185,30 @@ def delta(
     return _changes(request, tenant, version, select, int(state["since"]), base)
 
 
+def _delta_state(token: str) -> dict[str, Any] | None:
+    """What a delta link remembers, None if the token is none of ours."""
+    state = unopaque(token)
+    if state is None:
+        return None
+    select, numbers = state.get("select"), (state.get("since"), state.get("at", 0))
+    if not isinstance(select, list) or not all(isinstance(name, str) for name in select):
+        return None
+    return state if all(isinstance(n, int) and n >= 0 for n in numbers) else None
+
+
 def _changes(
     request: Request, tenant: Tenant, version: str, select: tuple[str, ...], since: int, base: str
 ) -> Response:
+    # states of assignments can be selected, but their changes are not followed
+    followed = set(select) - {"licenseAssignmentStates"}
     latest: dict[str, str] = {}
     until = since
-    for user_id, kind in islice(tenant.log, since, None):
-        if len(latest) == DELTA_PAGE and user_id not in latest:
-            break
-        latest[user_id] = kind
+    while until < len(tenant.log):
+        user_id, kind, changed = tenant.log[until]
+        if changed is None or changed & followed:
+            if len(latest) == DELTA_PAGE and user_id not in latest:
+                break
+            latest[user_id] = kind
         until += 1
     items: list[bytes] = []
     for user_id, kind in latest.items():
@@ -216,8 +235,10 @@ def assign_license(
     body = request.json()
     missing = [
         name
-        for name in ("addLicenses", "removeLicenses")
-        if not isinstance(body, dict) or not isinstance(body.get(name), list)
+        for name, kind in (("addLicenses", dict), ("removeLicenses", str))
+        if not isinstance(body, dict)
+        or not isinstance(body.get(name), list)
+        or not all(isinstance(item, kind) for item in body[name])
     ]
     if missing:
         return bad_request(
@@ -253,7 +274,7 @@ def _refusal(
                 else "User does not have a corresponding license."
             )
     for item in added:
-        sku = tenant.skus.get(item.get("skuId", ""))
+        sku = tenant.skus.get(str(item.get("skuId")))
         if sku is None or sku.applies_to != "User":
             return f"License {item.get('skuId')} does not correspond to a valid company License."
         if not user.usage_location or not re.fullmatch("[A-Z]{2}", user.usage_location):

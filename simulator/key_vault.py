@@ -117,6 +117,9 @@ class KeyVault:
             return json_response(_error("BadParameter", "Property value is required."), 400)
         if len(body["value"]) > MAX_VALUE_CHARACTERS:
             return json_response(_error("BadParameter", "The secret's value is too long."), 400)
+        fault = _malformed(body)
+        if fault is not None:
+            return json_response(_error("BadParameter", fault), 400)
         secret = self.secrets.setdefault(name.lower(), Secret(name))
         if secret.deleted_at is not None:
             return json_response(
@@ -169,6 +172,9 @@ class KeyVault:
         if found is None:
             return _not_found(f"{secret.name}/{version}")
         body = request.json() or {}
+        fault = _malformed(body)
+        if fault is not None:
+            return json_response(_error("BadParameter", fault), 400)
         attributes = body.get("attributes") or {}
         found.enabled = attributes.get("enabled", found.enabled)
         found.expires = attributes.get("exp", found.expires)
@@ -233,6 +239,20 @@ class KeyVault:
             "deletedDate": deleted_at,
             "scheduledPurgeDate": deleted_at + RECOVERABLE_DAYS * 86_400,
         }
+
+
+def _malformed(body: Any) -> str | None:
+    """What of a secret's body has the wrong type, None if nothing."""
+    if not isinstance(body, dict):
+        return "The body is not a JSON object."
+    attributes, tags = body.get("attributes") or {}, body.get("tags") or {}
+    if not isinstance(attributes, dict) or not isinstance(tags, dict):
+        return "Properties attributes and tags are objects."
+    if not isinstance(attributes.get("enabled", True), bool):
+        return "Property enabled is true or false."
+    if not all(isinstance(attributes.get(name), int | None) for name in ("exp", "nbf")):
+        return "Properties exp and nbf are seconds."
+    return None
 
 
 def _without_value(bundle: dict[str, Any]) -> dict[str, Any]:

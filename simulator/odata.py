@@ -28,6 +28,8 @@ def graph_error(request: Request, status: int, code: str, message: str, **header
             }
         },
         status,
+        request_id=request_id,
+        client_request_id=client_id,
         **headers,
     )
 

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.http import Request, Response, json_response
-from simulator.odata import bad_request, graph_error, opaque, unopaque
+from simulator.odata import bad_request, graph_error, opaque
+from simulator.pages import page_bounds
 from simulator.products import BY_PART_NUMBER, BY_SKU_ID
 from simulator.tenant import Tenant, User
 from simulator.usage import APPS, PLATFORMS, SERVICES, UserUsage
@@ -167,13 +168,11 @@ def _concealed(row: Row) -> Row:
 def _json(
     request: Request, version: str, name: str, arguments: str, rows: list[Row], period: str | None
 ) -> Response:
-    token = request.query.get("$skiptoken")
-    position = unopaque(token) if token else {"at": 0}
-    if position is None or "at" not in position:
-        return bad_request(request, "The skip token is invalid.", "BadRequest")
-    start = int(position["at"])
+    bounds = page_bounds(request, default=JSON_PAGE)
+    if isinstance(bounds, Response):
+        return bounds
+    start, size = bounds
     items = _nested(name, rows, period)
-    size = int(request.query.get("$top", JSON_PAGE))
     body: dict[str, Any] = {"value": items[start : start + size]}
     if start + size < len(items):
         content = "/content" if name == _APP_USAGE else ""

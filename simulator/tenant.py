@@ -127,7 +127,8 @@ class Tenant:
         self.rooms: list[str] = []
         self.applications: dict[str, Application] = {}
         self.accounts: dict[str, Account] = {}
-        self.log: list[tuple[str, str]] = []
+        # user, what happened, and the properties that changed; None for all
+        self.log: list[tuple[str, str, frozenset[str] | None]] = []
         self.oldest_delta = 0
         self.consumed: Counter[str] = Counter()
         self.usage: dict[str, UserUsage] = {}
@@ -157,7 +158,7 @@ class Tenant:
         for group_id in user.groups:
             self.groups[group_id].members.add(user.user_id)
         self.consumed.update(self.seats(user))
-        self.log.append((user.user_id, "changed"))
+        self.log.append((user.user_id, "changed", None))
 
     def remove_user(self, user_id: str) -> None:
         """Soft-deletes a user."""
@@ -169,7 +170,7 @@ class Tenant:
             self.groups[group_id].members.discard(user_id)
         self.deleted[user_id] = user
         self._forget(user_id)
-        self.log.append((user_id, "deleted"))
+        self.log.append((user_id, "deleted", None))
 
     def restore_user(self, user_id: str) -> None:
         """Brings a soft-deleted user back."""
@@ -178,7 +179,7 @@ class Tenant:
     def purge_user(self, user_id: str) -> None:
         """Deletes a soft-deleted user for good."""
         del self.deleted[user_id]
-        self.log.append((user_id, "purged"))
+        self.log.append((user_id, "purged", None))
 
     def written(self, user: User) -> None:
         """Keeps what readers see of a user until a write becomes visible."""
@@ -204,9 +205,10 @@ class Tenant:
             encoded.pop(user_id, None)
 
     def change(self, user_id: str, *, tracked: bool = True, **values: Any) -> None:
-        """Sets fields of a user; a change of assignment states alone is not tracked by delta."""
+        """Sets fields of a user; the log notes the properties that are others by it."""
         user = self._present(user_id)
         before = self.seats(user)
+        properties = self.properties(user, _LOGGED)
         for name, value in values.items():
             if name == "upn":
                 del self.by_upn[user.upn.casefold()]
@@ -215,8 +217,10 @@ class Tenant:
         self.consumed.subtract(before)
         self.consumed.update(self.seats(user))
         self._forget(user_id)
-        if tracked:
-            self.log.append((user_id, "changed"))
+        after = self.properties(user, _LOGGED)
+        changed = frozenset(name for name in _LOGGED if properties[name] != after[name])
+        if tracked and changed:
+            self.log.append((user_id, "changed", changed))
 
     def set_membership(self, user_id: str, group_id: str, *, member: bool) -> None:
         """Adds a user to a group, or takes it out."""
@@ -232,13 +236,14 @@ class Tenant:
         """Sets what a group assigns; its members change with it."""
         group = self.groups[group_id]
         members = [self._present(user_id) for user_id in sorted(group.members)]
-        for user in members:
-            self.consumed.subtract(self.seats(user))
+        before = [self.seats(user) for user in members]
         group.skus = skus
-        for user in members:
+        for user, seats in zip(members, before, strict=True):
+            self.consumed.subtract(seats)
             self.consumed.update(self.seats(user))
             self._forget(user.user_id)
-            self.log.append((user.user_id, "changed"))
+            if seats != self.seats(user):
+                self.log.append((user.user_id, "changed", frozenset({"assignedLicenses"})))
 
     def paths(self, user: User) -> list[tuple[str, str | None, str, str]]:
         """SKU, group or None, state and error of every way to a license."""
@@ -395,3 +400,4 @@ _FIELDS = {
     "createdDateTime": "created",
     "onPremisesSyncEnabled": "synced",
 }
+_LOGGED = (*_FIELDS, "assignedLicenses", "licenseAssignmentStates")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from devhost.stack import Stack
 from simulator.control import Control
+from simulator.odata import opaque
 from tests.certificates import new_certificate
 
 SECRET = "a-client-secret-of-some-length"
@@ -25,6 +26,7 @@ ALL = (
     "GroupMember.Read.All",
     "LicenseAssignment.ReadWrite.All",
     "AuditLog.Read.All",
+    "Place.Read.All",
 )
 
 
@@ -357,3 +359,164 @@ def test_key_vault_soft_deletes_recovers_and_purges(caller: Caller):
     caller.cloud.call("vault", purge_protected=False)
     assert call("DELETE", f"/deletedsecrets/{name}").status_code == 204
     assert call("GET", f"/deletedsecrets/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/groups",
+        "/groups/{group}/members",
+        "/groups/{group}/transitiveMembers",
+        "/directory/deletedItems/microsoft.graph.user",
+        "/places/microsoft.graph.room",
+    ],
+)
+def test_every_collection_comes_in_pages(many: Caller, path: str):
+    group = many.get("/v1.0/groups?$top=1").json()["value"][0]["id"]
+    base = f"/v1.0{path.format(group=group)}?$select=id"
+    whole = [item["id"] for item in many.get(f"{base}&$top=999").json()["value"]]
+    assert len(whole) > 20
+    found: list[str] = []
+    address, pages = f"{base}&$top=10", 0
+    while address:
+        answer = many.get(address).json()
+        assert all(set(item) == {"id"} for item in answer["value"])
+        found += [item["id"] for item in answer["value"]]
+        address = answer.get("@odata.nextLink", "").removeprefix(many.base)
+        pages += 1
+    assert found == whole
+    assert pages == -(-len(whole) // 10)
+    assert many.get(f"{base}&$top=0").status_code == 400
+
+
+@pytest.fixture
+def many(parts: Stack, cloud: Control) -> Iterator[Caller]:
+    """A tenant with more of everything than a small page holds."""
+    groups = [{"name": f"G{n}", "skus": [], "share": 0.0 if n else 1.0} for n in range(25)]
+    calling = Caller(parts, cloud, users=250, groups=groups, deleted=0.1, rooms=0.2)
+    yield calling
+    calling.http.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/users",
+        "/users/delta",
+        "/users/nobody",
+        "/groups",
+        "/subscribedSkus",
+        "/directory/subscriptions",
+        "/organization",
+        "/directory/deletedItems/microsoft.graph.user",
+        "/places/microsoft.graph.room",
+    ],
+)
+def test_what_a_type_does_not_have_cannot_be_selected(caller: Caller, path: str):
+    refused = caller.get(f"/v1.0{path}?$select=id,licenseAssignmentState")
+    assert refused.status_code == 400
+    assert "Could not find a property named 'licenseAssignmentState'" in refused.text
+
+
+def test_delta_follows_what_was_selected_and_never_states_alone(parts: Stack, cloud: Control):
+    caller = Caller(parts, cloud, users=6, groups=[{"name": "G", "skus": ["SPE_E3"], "share": 1}])
+    tenant = caller.tenant_id
+    links = {
+        select: follow(caller, f"/v1.0/users/delta?$select=id,{select}")
+        for select in ("department", "assignedLicenses", "licenseAssignmentStates")
+    }
+    ids = [user["id"] for user in links["department"][0]]
+    failures = [{"part_number": "SPE_E3", "state": "ActiveWithError", "error": "Other"}]
+    for user_id, values in (
+        (ids[0], {"department": "Sales"}),
+        (ids[1], {"failures": failures}),
+        (ids[2], {"failures": [{**failures[0], "state": "Error"}]}),
+        (ids[3], {"department": None}),
+    ):
+        cloud.call("change-user", tenant_id=tenant, user_id=user_id, values=values)
+    cloud.call("assign", tenant_id=tenant, user_id=ids[4], part_number="VISIOCLIENT")
+    cloud.call("delete-user", tenant_id=tenant, user_id=ids[5])
+    told = {
+        select: [ids.index(user["id"]) for user in follow(caller, link)[0]]
+        for select, (_, link) in links.items()
+    }
+    assert told["assignedLicenses"][-2:] == [4, 5]
+    assert 0 not in told["assignedLicenses"]
+    assert 1 not in told["assignedLicenses"]
+    assert told["licenseAssignmentStates"] == [5]
+    assert [n for n in told["department"] if n != 3] == [0, 5]
+    caller.http.close()
+
+
+def test_a_tenant_that_moved_says_where_to_begin_anew(caller: Caller, cloud: Control):
+    _, link = follow(caller, "/v1.0/users/delta?$select=id")
+    cloud.fault("status", status=410, match="users/delta", tenant=caller.tenant_id, times=1)
+    moved = caller.get(link.removeprefix(caller.base))
+    assert moved.status_code == 410
+    assert moved.headers["location"].endswith("/users/delta?$deltatoken=")
+    again = caller.get(moved.headers["location"].removeprefix(caller.base))
+    assert again.status_code == 200
+    assert again.json()["value"]
+
+
+def test_the_request_id_is_the_same_in_header_and_body(caller: Caller):
+    refused = caller.get("/v1.0/users/nobody")
+    inner = refused.json()["error"]["innerError"]
+    assert refused.headers["request-id"] == inner["request-id"]
+    assert refused.headers["client-request-id"] == inner["client-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "status"),
+    [("fields", {"fields": {"displayName": "X"}}, 200), ("truncated", {}, 504), ("reset", {}, 504)],
+)
+def test_faults_hit_the_requests_of_a_batch(
+    caller: Caller, cloud: Control, kind: str, values: dict[str, Any], status: int
+):
+    cloud.fault(kind, match="/users", tenant=caller.tenant_id, **values)
+    items = [{"id": "1", "method": "GET", "url": "/users?$top=2&$select=id,displayName"}]
+    (item,) = caller.post("/v1.0/$batch", {"requests": items}).json()["responses"]
+    assert item["status"] == status
+    if status == 200:
+        assert {user["displayName"] for user in item["body"]["value"]} == {"X"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/users?$skiptoken={token}" for token in ("x", opaque(at="x"), opaque(at=-1))),
+        *(f"/groups?$skiptoken={token}" for token in ("", opaque(at=None), opaque())),
+        f"/users/delta?$deltatoken={opaque(since='x', select=['id'])}",
+        f"/users/delta?$skiptoken={opaque(since=0, at=1.5, select=['id'])}",
+        f"/users/delta?$deltatoken={opaque(since=0, select=[1])}",
+        "/users?$top=²",
+    ],
+)
+def test_rubbish_in_an_address_is_refused_and_no_crash(caller: Caller, path: str):
+    assert caller.get(f"/v1.0{path}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": 1, "method": "GET", "url": "/users"},
+        {"id": "1", "method": None, "url": "/users"},
+        {"id": "1", "method": "GET", "url": ["/users"]},
+        "GET /users",
+    ],
+)
+def test_rubbish_in_a_batch_is_refused_and_no_crash(caller: Caller, item: Any):
+    assert caller.post("/v1.0/$batch", {"requests": [item]}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"addLicenses": [1], "removeLicenses": []},
+        {"addLicenses": [], "removeLicenses": [{}]},
+        {"addLicenses": [{"skuId": ["x"]}], "removeLicenses": []},
+    ],
+)
+def test_rubbish_in_an_assignment_is_refused_and_no_crash(caller: Caller, body: Any):
+    user_id = caller.get("/v1.0/users?$top=1").json()["value"][0]["id"]
+    assert caller.post(f"/v1.0/users/{user_id}/assignLicense", body).status_code == 400
