@@ -63,7 +63,10 @@ async def start_import(
     if parent_run_id is None and then_recalculate is None and not clean:
         lease = await ledger.sync_state.current_lease(portal_id, ledger.clock())
         if lease is not None:
-            return await ledger.runs.get(lease.run_id)
+            running = await ledger.runs.get(lease.run_id)
+            # an import that has ended keeps the lease for another moment; erasing takes it too
+            if running.task == "import" and running.state not in FINISHED:
+                return running
     return await _queue_import(
         ledger, portal, trigger, clean, parent_run_id, then_recalculate, requested_by
     )

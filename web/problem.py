@@ -13,6 +13,7 @@ from web.contract import FieldProblem, Problem
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 logger = logging.getLogger("ledger365.web")
 
@@ -72,11 +73,9 @@ def invalid_input(error: ValidationError, *, where: str) -> InvalidInput:
     `where` names the part of the request ("body", "query") when no field can
     be named. Input values are never repeated, since they may be secrets.
     """
-    details = tuple(
-        (_field(problem["loc"]) or where, problem["msg"])
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)
-    )
-    kind = error.errors(include_input=False, include_url=False)[0]["type"]
+    problems = error.errors(include_input=False, include_url=False)
+    details = tuple((_field(problem["loc"]) or where, _message(problem)) for problem in problems)
+    kind = problems[0]["type"]
     field, message = details[0]
     return InvalidInput(
         field,
@@ -84,6 +83,13 @@ def invalid_input(error: ValidationError, *, where: str) -> InvalidInput:
         remedy=_REMEDIES.get(kind, "Correct the value; the API's description has its form."),
         details=details if len(details) > 1 else (),
     )
+
+
+def _message(problem: ErrorDetails) -> str:
+    if problem["type"] == "union_tag_invalid":
+        # the library's own message repeats what was given
+        return f"The kind is none of {problem['ctx']['expected_tags']}"
+    return problem["msg"]
 
 
 def _field(location: tuple[int | str, ...]) -> str:

@@ -256,6 +256,20 @@ async def test_erasing_waits_for_no_import_and_is_told_in_a_run(ledger: Ledger, 
     assert (await ledger.contacts.get(portal.portal_id, person.user_id)) == person
     await ledger.sync_state.release_lease(lease)
     await erase(ledger, portal, person.user_id)
+    # an import asked for in the moment in which erasing still has the lease is a new one
+    page = await ledger.runs.list_page(
+        now=ledger.clock(), top=1, continuation=None, task="erasure", portal_id=portal.portal_id
+    )
+    held = await ledger.sync_state.acquire_lease(
+        portal.portal_id,
+        owner="erasure",
+        run_id=page.items[0].run_id,
+        now=ledger.clock(),
+        seconds=60,
+    )
+    started = await imports.service.start_import(ledger, portal.portal_id, "manual")
+    assert (started.task, started.state) == ("import", "Queued")
+    await ledger.sync_state.release_lease(held)
     # again, by either ID, changes nothing
     await erase(ledger, portal, person.user_id)
     erasures = await ledger.erasures.of(portal.portal_id)

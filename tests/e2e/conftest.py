@@ -8,7 +8,8 @@ import pytest
 
 from devhost.stack import Stack
 from simulator.control import Control
-from tests.e2e.admin import Admin
+from tests.e2e.admin import SECRET, Admin
+from tests.e2e.leaks import leaks, left_by
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     with running:
         yield running
+        # whatever the tests did, none of their secrets shows
+        keys = (SECRET, running.function_key, running.master_key)
+        assert sorted(set(leaks(keys, left_by(running)))) == []
 
 
 @pytest.fixture(scope="session")
