@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.authorizations import AuthorizationStore
     from storage.catalogue import CatalogueStore
     from storage.compliance import PositionStore
+    from storage.consolidation import ConsolidationStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
     from storage.contracts import ContractStore
@@ -62,6 +63,7 @@ class Ledger:
     erasures: ErasureStore
     contracts: ContractStore
     spend: SpendStore
+    consolidation: ConsolidationStore
     catalogue: CatalogueStore
     queue: WorkQueue
     credentials: CredentialStore
@@ -145,6 +147,7 @@ def build(settings: Settings) -> Ledger:
     from storage.authorizations import AuthorizationStore
     from storage.catalogue import CatalogueStore
     from storage.compliance import PositionStore
+    from storage.consolidation import ConsolidationStore
     from storage.consumers import ConsumerStore
     from storage.contacts import ContactStore
     from storage.contracts import ContractStore
@@ -195,6 +198,7 @@ def build(settings: Settings) -> Ledger:
         erasures=erasures,
         contracts=ContractStore(tables),
         spend=SpendStore(tables, sync_state),
+        consolidation=ConsolidationStore(tables),
         catalogue=CatalogueStore(tables),
         queue=queue,
         credentials=credentials,

@@ -5,6 +5,7 @@ import azure.functions as func
 import catalogue.triggers
 import compliance.triggers
 import console.triggers
+import consolidation.triggers
 import exports.triggers
 import imports.triggers
 import ledger.triggers
@@ -28,6 +29,7 @@ AREAS = (
     webhooks.triggers.api,
     usage.triggers.api,
     spend.triggers.api,
+    consolidation.triggers.api,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

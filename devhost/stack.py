@@ -174,6 +174,7 @@ class Stack:
             "DIGEST_SCHEDULE": _SELDOM,
             "CATALOGUE_SCHEDULE": _SELDOM,
             "USAGE_SCHEDULE": _SELDOM,
+            "CONSOLIDATION_SCHEDULE": _SELDOM,
         }
         if self._with_simulator:
             url = self.simulator_url

@@ -21,6 +21,7 @@ _SCHEDULES = {
     "DIGEST_SCHEDULE": "0 0 6 * * 1",
     "CATALOGUE_SCHEDULE": "0 0 3 * * 0",
     "USAGE_SCHEDULE": "0 0 6 * * *",
+    "CONSOLIDATION_SCHEDULE": "0 30 5 * * *",
 }
 _STORAGE = (
     "AzureWebJobsStorage",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from consolidation.names import RepositoryName
 from monitor.run import Run
 from web.contract import Contract, Guid
 
@@ -14,6 +15,9 @@ class ImportRequest(Contract):
     clean: bool = Field(
         False,
         description="Build the portal's imported data anew, once the tenant has answered in full.",
+    )
+    repository: RepositoryName | None = Field(
+        None, description="The named inventory that this import and later ones fill."
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from compliance.messages import QUEUE as RECALCULATIONS
 from compliance.messages import RecalculationMessage
-from errors import Conflict, LeaseLost, LedgerError
+from consolidation.queueing import queue_consolidation
+from errors import Conflict, LeaseLost, LedgerError, NotFound
 from identifiers import PortalId, RunId
 from imports.changes import DELTA_KIND, DeltaState, UserChanges, apply_changes, read_changes
 from imports.directory import apply_directory, read_directory
@@ -44,6 +46,7 @@ async def start_import(
     trigger: Trigger,
     *,
     clean: bool = False,
+    repository: str | None = None,
     parent_run_id: RunId | None = None,
     then_recalculate: RunId | None = None,
     requested_by: str | None = None,
@@ -51,7 +54,8 @@ async def start_import(
     """Queues a portal's import and returns its run.
 
     If the portal is being imported at this moment, a manual start returns
-    that run instead. Raises NotFound, and Conflict for a disabled portal.
+    that run instead. `repository` is where this import and later ones file
+    the portal. Raises NotFound, and Conflict for a disabled portal.
     """
     portal = await ledger.portals.get(portal_id)
     if not portal.enabled:
@@ -60,6 +64,7 @@ async def start_import(
             remedy="Enable the portal, then start the import.",
             code="portal_disabled",
         )
+    portal = await _filed(ledger, portal, repository)
     if parent_run_id is None and then_recalculate is None and not clean:
         lease = await ledger.sync_state.current_lease(portal_id, ledger.clock())
         if lease is not None:
@@ -78,6 +83,7 @@ async def start_imports(
     trigger: Trigger,
     *,
     clean: bool = False,
+    repository: str | None = None,
     requested_by: str | None = None,
 ) -> Run:
     """Queues the import of several portals, or of all enabled ones, under one parent run.
@@ -99,11 +105,19 @@ async def start_imports(
     parent = new_parent("import", trigger, len(portals), ledger.clock(), requested_by)
     async with parent_run(ledger.runs, parent, ledger.clock) as queued:
         for portal in portals:
+            portal = await _filed(ledger, portal, repository)
             run = await _queue_import(
                 ledger, portal, trigger, clean, parent.run_id, None, requested_by
             )
             queued.append(run.run_id)
     return parent
+
+
+async def _filed(ledger: Ledger, portal: Portal, repository: str | None) -> Portal:
+    if repository is None or portal.repository == repository:
+        return portal
+    filed = msgspec.structs.replace(portal, repository=repository)
+    return await ledger.portals.update(filed, etag=None)
 
 
 async def _queue_import(
@@ -183,12 +197,30 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
 
 
 async def continue_after(ledger: Ledger, message: ImportMessage) -> None:
-    """Queues the recalculation that waits for the import, whatever came of the import."""
+    """Queues what waits for the import.
+
+    That is a recalculation, whatever came of the import, and the portal's
+    repository if it is to be consolidated after what was imported.
+    """
+    await _consolidate_after(ledger, message)
     if message.then_recalculate is not None:
         following = RecalculationMessage(
             message.portal_id, message.then_recalculate, message.run_id
         )
         await ledger.queue.send(RECALCULATIONS, msgspec.json.encode(following))
+
+
+async def _consolidate_after(ledger: Ledger, message: ImportMessage) -> None:
+    run = await ledger.runs.get(message.run_id)
+    if run.state not in ("Succeeded", "PartiallySucceeded"):
+        return
+    with suppress(NotFound):
+        # the portal may have been deleted meanwhile
+        portal = await ledger.portals.get(message.portal_id)
+        if portal.consolidate_after_import:
+            await queue_consolidation(
+                ledger, portal.repository, "queue", imported=message.portal_id
+            )
 
 
 async def _hand_over(

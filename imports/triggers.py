@@ -60,6 +60,7 @@ async def start_import(ledger: composition.Ledger, request: Request[None, Import
         portal_id,
         "manual",
         clean=request.body.clean,
+        repository=request.body.repository,
         requested_by=request.caller.label,
     )
     started = RunStarted.of(run)
@@ -89,6 +90,7 @@ async def start_imports(
         portal_ids,
         "manual",
         clean=request.body.clean,
+        repository=request.body.repository,
         requested_by=request.caller.label,
     )
     started = RunStarted.of(run)

@@ -10,7 +10,15 @@ import msgspec
 
 from identifiers import PortalId, RunId
 
-Task = Literal["connection_test", "import", "recalculation", "reclamation", "erasure", "usage"]
+Task = Literal[
+    "connection_test",
+    "import",
+    "recalculation",
+    "reclamation",
+    "erasure",
+    "usage",
+    "consolidation",
+]
 Trigger = Literal["timer", "manual", "queue"]
 State = Literal["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"]
 FINISHED: frozenset[State] = frozenset({"Succeeded", "PartiallySucceeded", "Failed"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from compliance.messages import QUEUE as RECALCULATIONS
+from consolidation.messages import QUEUE as CONSOLIDATIONS
 from errors import LedgerError, NotFound
 from identifiers import PortalId, RunId
 from imports.messages import QUEUE as IMPORTS
@@ -123,7 +124,7 @@ async def review_poison_queues(ledger: Ledger) -> int:
     reaches the poison queue, and stays there to be looked at.
     """
     ended = 0
-    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE):
+    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE, CONSOLIDATIONS):
         async for content in ledger.queue.browse(f"{queue}-poison", _POISON_LOOKED_AT):
             try:
                 run = await ledger.runs.get(msgspec.json.decode(content, type=_RunMessage).run_id)

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
+from consolidation.names import RepositoryName
 from identifiers import ClientId, SkuId, TenantId
 from portals.model import (
+    DEFAULT_REPOSITORY,
     MAX_DESCRIPTION_LENGTH,
     MAX_EXCLUSIONS,
     ConnectionTest,
@@ -29,6 +31,7 @@ from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 from web.contract import Contract, Guid, Moment, PageQuery, Timestamp
 
 _PEM_CHARACTERS = 20_000
+CONSOLIDATE = "Consolidate the portal's repository after each import."
 RECLAMATION_ALLOWED = (
     "Lets licenses be taken back from users; needs LicenseAssignment.ReadWrite.All."
 )
@@ -113,6 +116,8 @@ class ConnectionRequest(Contract):
     inactive_days: int = Field(
         90, ge=1, le=3650, description="Days without activity until a contact is inactive."
     )
+    repository: RepositoryName = DEFAULT_REPOSITORY
+    consolidate_after_import: bool = Field(False, description=CONSOLIDATE)
 
 
 class TestConnectionRequest(ConnectionRequest):
@@ -164,6 +169,8 @@ def _portal_input(
         report_period=request.report_period,
         inactive_days=request.inactive_days,
         reclamation_allowed=request.reclamation_allowed,
+        repository=request.repository,
+        consolidate_after_import=request.consolidate_after_import,
     )
 
 
@@ -182,6 +189,8 @@ class UpdatePortalRequest(Contract):
     report_period: ReportPeriod | None = None
     inactive_days: int | None = Field(None, ge=1, le=3650)
     reclamation_allowed: bool | None = Field(None, description=RECLAMATION_ALLOWED)
+    repository: RepositoryName | None = None
+    consolidate_after_import: bool | None = Field(None, description=CONSOLIDATE)
 
     def change(self) -> PortalChange:
         """What the service takes."""
@@ -200,6 +209,8 @@ class UpdatePortalRequest(Contract):
             report_period=self.report_period,
             inactive_days=self.inactive_days,
             reclamation_allowed=self.reclamation_allowed,
+            repository=self.repository,
+            consolidate_after_import=self.consolidate_after_import,
         )
 
 
@@ -278,6 +289,8 @@ class PortalView(Contract):
     tasks: list[UsageTask]
     report_period: ReportPeriod
     inactive_days: int
+    repository: str
+    consolidate_after_import: bool
     created_at: Timestamp
     updated_at: Timestamp
     etag: str | None
@@ -313,6 +326,8 @@ class PortalView(Contract):
             tasks=[task for task in USAGE_TASKS if task in portal.tasks],
             report_period=portal.report_period,
             inactive_days=portal.inactive_days,
+            repository=portal.repository,
+            consolidate_after_import=portal.consolidate_after_import,
             created_at=portal.created_at,
             updated_at=portal.updated_at,
             etag=portal.etag,

@@ -17,6 +17,9 @@ TestState = Literal["never", "queued", "passed", "failed"]
 StepState = Literal["passed", "failed", "skipped", "warning"]
 
 DEFAULT_INACTIVE_DAYS = 90
+DEFAULT_REPOSITORY = "default"
+# The name is a part of table keys.
+REPOSITORY_PATTERN = "^[a-z0-9][a-z0-9_-]{0,62}$"
 MAX_NAME_LENGTH = 100
 MAX_DESCRIPTION_LENGTH = 1000
 MAX_EXCLUSIONS = 2000
@@ -120,7 +123,8 @@ class Portal(msgspec.Struct, frozen=True):
 
     `tasks` are the usage tasks switched on, `report_period` what their reports
     cover, `inactive_days` after how many days without activity a contact
-    counts as inactive.
+    counts as inactive. `repository` is the named inventory that its imports
+    fill, consolidated after each one if `consolidate_after_import`.
     """
 
     portal_id: PortalId
@@ -140,6 +144,8 @@ class Portal(msgspec.Struct, frozen=True):
     inactive_days: int = DEFAULT_INACTIVE_DAYS
     etag: str | None = None
     reclamation_allowed: bool = False
+    repository: str = DEFAULT_REPOSITORY
+    consolidate_after_import: bool = False
 
 
 def same_connection(one: Portal, other: Portal) -> bool:

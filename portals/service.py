@@ -30,7 +30,15 @@ from portals.certificates import (
     read_pfx,
 )
 from portals.connection_test import tasks_of, test_connection
-from portals.model import ConnectionTest, Credential, Portal, TestStep, checked_name, folded_name
+from portals.model import (
+    DEFAULT_REPOSITORY,
+    ConnectionTest,
+    Credential,
+    Portal,
+    TestStep,
+    checked_name,
+    folded_name,
+)
 from portals.saving import create_with_credential, update_with_credential
 from usage.model import ReportPeriod, UsageTask
 
@@ -95,6 +103,8 @@ class PortalInput(msgspec.Struct, frozen=True):
     report_period: ReportPeriod = "D90"
     inactive_days: int = 90
     reclamation_allowed: bool = False
+    repository: str = DEFAULT_REPOSITORY
+    consolidate_after_import: bool = False
 
 
 class PortalChange(msgspec.Struct, frozen=True):
@@ -112,6 +122,8 @@ class PortalChange(msgspec.Struct, frozen=True):
     report_period: ReportPeriod | None = None
     inactive_days: int | None = None
     reclamation_allowed: bool | None = None
+    repository: str | None = None
+    consolidate_after_import: bool | None = None
 
 
 class PortalDeleted(msgspec.Struct, frozen=True):
@@ -237,6 +249,8 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
         exclusions=entered.exclusions,
         enabled=entered.enabled,
         reclamation_allowed=entered.reclamation_allowed,
+        repository=entered.repository,
+        consolidate_after_import=entered.consolidate_after_import,
         created_at=now,
         updated_at=now,
         tasks=entered.tasks,
@@ -275,6 +289,10 @@ async def update_portal(
         reclamation_allowed=portal.reclamation_allowed
         if change.reclamation_allowed is None
         else change.reclamation_allowed,
+        repository=change.repository or portal.repository,
+        consolidate_after_import=portal.consolidate_after_import
+        if change.consolidate_after_import is None
+        else change.consolidate_after_import,
         updated_at=now,
     )
     if change.credential is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
@@ -20,7 +19,7 @@ from spend.model import Cause, Dimension, Frequency, OverlapKind, Price, SeatCau
 from spend.renewals import Renewal, RenewalKind
 from spend.service import ContractCost, SeatFinding
 from usage.services import services_of
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageQuery, Timestamp
 
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 Day = Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)]
@@ -115,7 +114,7 @@ class ContractView(Contract):
 class SpendQuery(PageQuery):
     """Filter by portal."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
 
 
 class CostView(Contract):
@@ -213,7 +212,7 @@ class SpendView(Contract):
 class PortalFilter(Contract):
     """Filter by portal; all of them if absent."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
 
 
 class CurrencyTotalsView(Contract):
@@ -302,7 +301,7 @@ class ChargeView(Contract):
 class FindingsQuery(SpendQuery):
     """Filters of lists of seats."""
 
-    sku_id: UUID | None = None
+    sku_id: Guid | None = None
 
 
 class WasteQuery(FindingsQuery):

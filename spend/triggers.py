@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from uuid import UUID
 
 import composition
 from identifiers import PortalId, SkuId
@@ -31,7 +30,7 @@ from spend.contract import (
     projection,
 )
 from spend.model import Finding
-from web.contract import PageOf
+from web.contract import Guid, PageOf
 from web.operation import Api, Reply, Request
 from web.paging import page_of
 
@@ -45,7 +44,7 @@ def _ids(path: Mapping[str, str]) -> tuple[PortalId, SkuId]:
     return PortalId(path["portal_id"]), SkuId(path["sku_id"])
 
 
-def _portal(portal_id: UUID | None) -> PortalId | None:
+def _portal(portal_id: Guid | None) -> PortalId | None:
     return PortalId(str(portal_id)) if portal_id is not None else None
 
 

@@ -8,9 +8,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from simulator.authority import write_certificates
+
+# how long an example takes is the machine's matter
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 # aiohttp reads the trusted authorities when it is imported, so the authority
 # must exist before any test module is.

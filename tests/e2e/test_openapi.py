@@ -121,5 +121,6 @@ def test_every_setting_stands_in_the_readers_documentation():
         "CLOUDS",
         "DIGEST_SCHEDULE",
         "USAGE_SCHEDULE",
+        "CONSOLIDATION_SCHEDULE",
     }
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []

@@ -1,0 +1,21 @@
+"""The message on the queue `consolidations`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from identifiers import PortalId, RunId
+
+QUEUE = "consolidations"
+
+
+class ConsolidationMessage(msgspec.Struct, frozen=True):
+    """Asks for the consolidation of one repository.
+
+    `imported` is the portal whose import asked for it, to be recalculated
+    first.
+    """
+
+    repository: str
+    run_id: RunId
+    imported: PortalId | None = None
