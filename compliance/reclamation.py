@@ -196,10 +196,12 @@ def verdict(
     exclusions: Exclusions,
     members: Collection[UserId],
     previewed_at: datetime,
+    excluded_skus: Collection[SkuId] = (),
 ) -> Verdict:
     """Whether the license of a previewed item may still be taken, as the tenant shows it now.
 
-    `now` is None for a user who is gone. Only reasons that the preview gave
+    `now` is None for a user who is gone. `excluded_skus` are those that the
+    portal leaves alone. Only reasons that the preview gave
     count; a sign-in since then voids all but those that it cannot contradict.
     """
     if now is None:
@@ -207,7 +209,7 @@ def verdict(
     assignment = next((a for a in now.contact.assignments if a.sku_id == item.sku_id), None)
     if assignment is None or not assignment.held:
         return "not_held"
-    if kept_out(now.contact, exclusions, members):
+    if item.sku_id in excluded_skus or kept_out(now.contact, exclusions, members):
         return "excluded"
     if path_of(assignment) in _INHERITED:
         return "inherited"

@@ -13,6 +13,7 @@ from imports.erasure import Erasures
 from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
+from reclamation.erasure import forget_person, is_in_reclamations
 from storage.blocks import decode_contact, encode_contact, index_consumers
 from usage.messages import LEASE_KIND as USAGE_LEASE
 
@@ -27,14 +28,14 @@ async def erase_person(
 
     Erasing again is fine, and finishes what was broken off. Raises NotFound for
     a person whom the ledger does not know, Conflict while the portal is being
-    imported.
+    imported, or licenses are taken back in it.
     """
     known = await ledger.contacts.get_many(portal_id, [user_id])
     if user_id in known and known[user_id].erased:
         # the ID of the ledger's own, which stands for nobody by name
         return
     erased = (await ledger.erasures.of(portal_id)).shown_id(user_id) != user_id
-    if not known and not erased:
+    if not (known or erased or await is_in_reclamations(ledger, portal_id, user_id)):
         raise NotFound(
             f"Portal {portal_id} has no contact {user_id}.",
             remedy="List the portal's contacts for the IDs it has.",
@@ -59,6 +60,11 @@ async def erase_person(
             await ledger.staging.clear(portal_id)
             await _rewrite(ledger, portal_id, user_id, erasures)
             await ledger.usage.screen(portal_id)
+            try:
+                await forget_person(ledger, portal_id, user_id, erasures.stand_in(user_id))
+            except Conflict as refused:
+                await recorder.fail(refused)
+                raise
             await recorder.finish("Succeeded")
     except LeaseLost as error:
         raise Conflict(

@@ -123,7 +123,7 @@ class Execution:
         )
 
     def _now(self, current: CurrentUser, usage: Usage | None) -> Now:
-        contact = contact_of(current.user, (), self._portal.exclusions)
+        contact = contact_of(current.user, (), ())
         known = with_sign_in(usage, contact.user_id, current.last_sign_in)
         duplicates = (
             self._evidence.duplicates_of(contact) if self._reclamation.rule.duplicate else {}
@@ -145,6 +145,7 @@ class Execution:
             exclusions=self._reclamation.exclusions,
             members=self._members,
             previewed_at=self._reclamation.created_at,
+            excluded_skus=self._portal.exclusions,
         )
         if decided == "due":
             return True

@@ -9,6 +9,7 @@ import msgspec
 
 from errors import Conflict, InvalidInput, LedgerError, PreconditionFailed
 from identifiers import PortalId, ReclamationId, SkuId
+from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
 from reclamation.messages import QUEUE, Action, ReclamationMessage
 from reclamation.model import (
@@ -96,7 +97,8 @@ async def start_preview(
     )
     await ledger.runs.create(run)
     created = await ledger.reclamations.create(reclamation)
-    await _send(ledger, reclamation_id, run, "preview")
+    failed = msgspec.structs.replace(created, state="preview_failed")
+    await _send(ledger, created, run, "preview", otherwise=failed)
     return created, run
 
 
@@ -167,6 +169,14 @@ def _already_executed() -> Conflict:
     )
 
 
+def _running() -> Conflict:
+    return Conflict(
+        "The reclamation is under way.",
+        remedy="Wait for its run to end; withdrawing reclamationAllowed from the portal stops it.",
+        code="reclamation_running",
+    )
+
+
 async def undo(
     ledger: Ledger, reclamation_id: ReclamationId, *, requested_by: str
 ) -> tuple[Reclamation, Run]:
@@ -178,12 +188,7 @@ async def undo(
     reclamation = await ledger.reclamations.get(reclamation_id)
     portal = await allowing_portal(ledger, reclamation.portal_id)
     if reclamation.state in ("executing", "undoing"):
-        raise Conflict(
-            "The reclamation is under way.",
-            remedy="Wait for its run to end; withdrawing reclamationAllowed from the portal "
-            "stops it.",
-            code="reclamation_running",
-        )
+        raise _running()
     if not any(reclamation.account.get(state, 0) for state in RESTORABLE_STATES):
         raise Conflict(
             "The reclamation holds no license to give back.",
@@ -208,15 +213,25 @@ async def _start(
         saved = await ledger.reclamations.save(started)
     except PreconditionFailed as error:
         # another request was faster
-        raise _already_executed() from error
+        raise (_already_executed() if action == "execute" else _running()) from error
     await ledger.runs.create(run)
-    try:
-        await _send(ledger, before.reclamation_id, run, action)
-    except LedgerError:
-        # nothing was asked of the tenant, so it may be started again
-        await ledger.reclamations.save(msgspec.structs.replace(before, etag=saved.etag))
-        raise
+    # until the message is sent, nothing was asked of the tenant, and it may be started again
+    otherwise = msgspec.structs.replace(before, etag=saved.etag)
+    await _send(ledger, saved, run, action, otherwise=otherwise)
     return saved, run
+
+
+async def _send(
+    ledger: Ledger, started: Reclamation, run: Run, action: Action, *, otherwise: Reclamation
+) -> None:
+    """Queues the work; if that fails, `otherwise` is what the reclamation is."""
+    message = ReclamationMessage(started.reclamation_id, run.run_id, action)
+    try:
+        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    except LedgerError as error:
+        await ledger.reclamations.save(otherwise)
+        await RunRecorder(ledger.runs, run, ledger.clock).fail(error)
+        raise
 
 
 async def end_early(ledger: Ledger, message: ReclamationMessage) -> None:
@@ -243,8 +258,3 @@ def _new_run(ledger: Ledger, portal: Portal, requested_by: str) -> Run:
         portal_name=portal.name,
         requested_by=requested_by,
     )
-
-
-async def _send(ledger: Ledger, reclamation_id: ReclamationId, run: Run, action: Action) -> None:
-    message = ReclamationMessage(reclamation_id, run.run_id, action)
-    await ledger.queue.send(QUEUE, msgspec.json.encode(message))

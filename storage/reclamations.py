@@ -10,7 +10,7 @@ from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 
 from errors import NotFound, StorageUnavailable
-from identifiers import PortalId, ReclamationId, RunId
+from identifiers import PortalId, ReclamationId, RunId, UserId
 from monitor.run import created_at
 from reclamation.model import AuditEntry, Item, ItemState, Reclamation
 from storage.rows import record_of, row_of
@@ -161,6 +161,49 @@ class ReclamationStore:
         page = await self._page(reclamation_id, _AUDIT, None, top, continuation)
         return Page([record_of(row, AuditEntry) for row in page.items], page.continuation)
 
+    async def of_portal(self, portal_id: PortalId) -> AsyncIterator[Reclamation]:
+        """All reclamations of the portal, newest first."""
+        table = await self._tables.table(TABLE)
+        query = "PartitionKey eq @partition and PortalId eq @portal"
+        async for row in self._tables.query(
+            table, query, {"partition": PARTITION, "portal": portal_id}
+        ):
+            yield _reclamation(row)
+
+    async def knows(self, reclamation_id: ReclamationId, user_id: UserId) -> bool:
+        """Whether an item or an audit entry of the reclamation is about the user."""
+        async for _ in self._rows_of(reclamation_id, user_id):
+            return True
+        return False
+
+    async def forget_person(
+        self, reclamation_id: ReclamationId, user_id: UserId, stand_in: UserId
+    ) -> None:
+        """Puts an ID that leads to nobody in the user's place, in items and audit, without names.
+
+        Doing it again finishes what was broken off.
+        """
+        table = await self._tables.table(ITEMS)
+        operations: list[Any] = []
+        async for row in self._rows_of(reclamation_id, user_id):
+            if row["RowKey"].startswith(_ITEM):
+                nameless = _item_row(reclamation_id, _nameless_item(row, stand_in))
+            else:
+                nameless = _audit_row(reclamation_id, _nameless_entry(row, stand_in))
+            operations += [
+                ("upsert", nameless, {"mode": UpdateMode.REPLACE}),
+                ("delete", {"PartitionKey": row["PartitionKey"], "RowKey": row["RowKey"]}),
+            ]
+        for start in range(0, len(operations), MAX_TRANSACTION_ROWS):
+            await self._tables.transact(table, operations[start : start + MAX_TRANSACTION_ROWS])
+
+    async def _rows_of(self, reclamation_id: ReclamationId, user_id: UserId) -> AsyncIterator[Row]:
+        table = await self._tables.table(ITEMS)
+        query = "PartitionKey eq @partition and UserId eq @user"
+        parameters = {"partition": reclamation_id, "user": user_id}
+        async for row in self._tables.query(table, query, parameters):
+            yield row
+
     async def _rows(
         self,
         reclamation_id: ReclamationId,
@@ -218,6 +261,23 @@ def _audit_row(reclamation_id: ReclamationId, entry: AuditEntry) -> Row:
     milliseconds = int(entry.at.timestamp() * 1000)
     key = f"{_AUDIT}{milliseconds:013d}|{entry.user_id}|{entry.sku_id}|{entry.action}"
     return row_of(entry, reclamation_id, key)
+
+
+def _nameless_item(row: Row, stand_in: UserId) -> Item:
+    return msgspec.structs.replace(
+        record_of(row, Item),
+        user_id=stand_in,
+        user_principal_name="",
+        display_name=None,
+        department=None,
+        message=None,
+    )
+
+
+def _nameless_entry(row: Row, stand_in: UserId) -> AuditEntry:
+    return msgspec.structs.replace(
+        record_of(row, AuditEntry), user_id=stand_in, user_principal_name="", message=None
+    )
 
 
 def _unknown(reclamation_id: ReclamationId) -> NotFound:

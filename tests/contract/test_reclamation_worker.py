@@ -20,10 +20,11 @@ import pytest
 import composition
 from composition import Ledger
 from devhost.stack import Stack
-from errors import LedgerError
+from errors import Conflict, LedgerError
 from identifiers import PortalId, ReclamationId, UserId
 from imports.messages import ImportMessage
 from imports.service import import_portal
+from ledger.erasure import erase_person
 from monitor.recorder import RunRecorder
 from monitor.service import review_poison_queues
 from portals.certificates import ClientSecretMaterial
@@ -47,18 +48,18 @@ ASSIGN = "POST /v1.0/users/{id}/assignLicense"
 
 @pytest.fixture
 async def ledger(parts: Stack) -> AsyncIterator[Ledger]:
-    """A ledger on the running parts, with a short lease."""
-    opened = composition.build(read_settings(environment(parts)))
+    """A ledger on the running parts."""
+    opened = composition.build(read_settings({**environment(parts), "LEASE_SECONDS": "60"}))
     yield opened
     await opened.close()
 
 
 def environment(parts: Stack) -> dict[str, str]:
-    """The settings of a worker."""
+    """The settings of a worker that may die: its lease ends soon after."""
     return {
         **parts.environment(),
         "LEASE_SECONDS": "2",
-        "GRAPH_TIMEOUT_SECONDS": "5",
+        "GRAPH_TIMEOUT_SECONDS": "30",
         "GRAPH_MAX_RETRIES": "2",
     }
 
@@ -379,6 +380,31 @@ def make_item(user_id: uuid.UUID) -> Item:
         },
         Item,
     )
+
+
+async def test_an_erased_person_is_nameless_in_reclamations_and_their_audit(
+    ledger: Ledger, cloud: Control
+):
+    tenant = Tenant(ledger, cloud, users=3)
+    await tenant.import_it()
+    message = await tenant.executing()
+    person, *others = sorted(tenant.users)
+    with pytest.raises(Conflict) as refused:
+        await erase_person(ledger, tenant.portal_id, person, requested_by="Ada")
+    assert refused.value.code == "reclamation_running"
+    await deliver(ledger, message)
+    await erase_person(ledger, tenant.portal_id, person, requested_by="Ada")
+    items = await tenant.items(message.reclamation_id)
+    named = {item.user_id for item in items if item.user_principal_name}
+    assert (len(items), named) == (3, set(others))
+    page = await ledger.reclamations.audit_page(message.reclamation_id, top=100, continuation=None)
+    told = str([*items, *page.items])
+    assert person not in told
+    assert f"{cloud.truth(tenant.tenant_id, users=True)['users'][person]['upn']}" not in told
+    assert Counter(entry.action for entry in page.items) == {"removing": 3, "removed": 3}
+    undone, run = await undo(ledger, message.reclamation_id, requested_by="Bela")
+    back = ReclamationMessage(undone.reclamation_id, run.run_id, "undo")
+    assert (await deliver(ledger, back)).account == {"restored": 2, "not_restored": 1}
 
 
 async def test_only_one_of_two_requests_executes_a_preview(ledger: Ledger, tenant: Tenant):

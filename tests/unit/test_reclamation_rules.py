@@ -299,6 +299,8 @@ def test_an_exclusion_that_applies_by_now_counts():
     assert judged(item(), now(who), members=frozenset({UserId("x")})) == "excluded"
     moved = judged(item(), now(who), exclusions=Exclusions(departments=("board",)))
     assert moved == "excluded"
+    assert judged(item(), now(who), excluded_skus={SKU}) == "excluded"
+    assert judged(item(), now(who), excluded_skus={OTHER_SKU}) == "due"
 
 
 def test_a_later_sign_in_is_taken_over_and_an_earlier_one_is_not():
