@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
@@ -35,6 +36,8 @@ logger = logging.getLogger("ledger365.graph")
 Result = TypeVar("Result")
 Keep = Callable[[DelegatedMaterial], Awaitable[None]]
 _EARLY_SECONDS = 300
+# Entra names whoever signed in in some of its refusals
+_ADDRESS = re.compile(r"[^\s'\"<>()]+@[^\s'\"<>()]+")
 
 
 class DelegatedSignIn:
@@ -242,11 +245,17 @@ async def _called(cloud: Cloud, call: Callable[[], Result], secrets: Sequence[st
 def _check(result: Mapping[str, Any], secrets: Sequence[str]) -> None:
     if "access_token" in result:
         return
-    text = str(result.get("error_description") or result.get("error") or "")
-    rejected = token_rejected(text, secrets)
+    raise refused(str(result.get("error_description") or result.get("error") or ""), secrets)
+
+
+def refused(text: str, secrets: Sequence[str]) -> TokenRejected:
+    """The error for a sign-in that Entra or the person refused; `text` is Entra's, of which
+    addresses of people are left out.
+    """
+    rejected = token_rejected(_ADDRESS.sub("…", text), secrets)
     if rejected.microsoft_code is None:
         rejected.remedy = SIGN_IN_AGAIN
-    raise rejected
+    return rejected
 
 
 def _stripped(cache: msal.SerializableTokenCache) -> str:

@@ -53,6 +53,8 @@ _TOKEN_REMEDIES = {
     "50076": "The tenant asks for another factor. " + SIGN_IN_AGAIN,
     "50079": "The tenant asks for another factor. " + SIGN_IN_AGAIN,
     "50057": "The account that signed in is disabled. Sign in with another one.",
+    "50105": "Assign the account that signed in to the app in the tenant's enterprise "
+    "applications, or sign in with another one.",
     "54005": "The page was loaded twice. " + SIGN_IN_AGAIN,
     "501481": SIGN_IN_AGAIN,
     "500112": "Register the redirect URI that authorize answers. " + SIGN_IN_AGAIN,

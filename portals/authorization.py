@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from errors import Conflict, InvalidInput, PreconditionFailed
-from graph.errors import SIGN_IN_AGAIN, token_rejected
+from graph.errors import SIGN_IN_AGAIN
 from graph.permissions import needs_of
 from identifiers import PortalId, canonical_guid
 from portals.certificates import DelegatedMaterial
@@ -83,8 +83,9 @@ async def finish_sign_in(ledger: Ledger, answer: Mapping[str, str]) -> Portal:
             "The portal's credential was replaced since the sign-in began.", remedy=SIGN_IN_AGAIN
         )
     if "code" not in answer:
-        said = answer.get("error_description") or answer.get("error") or ""
-        raise token_rejected(said, ())
+        from graph.delegated import refused
+
+        raise refused(answer.get("error_description") or answer.get("error") or "", ())
     sign_in = await _sign_in(ledger, portal)
     content: dict[str, Any] = msgspec.json.decode(flow)
     signed_in = await sign_in.finish(content, answer)

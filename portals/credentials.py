@@ -111,7 +111,7 @@ class CredentialStore:
         name, version = material.secret_name, material.secret_version
         if portal_id is None and (await self._vault.get(name)).version != version:
             return
-        bare = msgspec.structs.replace(material, secret_name="", secret_version="")
+        bare = DelegatedMaterial(material.client_secret, material.token_cache)
         await self._vault.put(
             name,
             msgspec.json.encode(bare).decode(),

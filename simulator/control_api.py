@@ -124,6 +124,7 @@ class ControlApi:
             body.get("display_name", username),
             known.object_id if known else guid(self._source),
             body.get("enabled", True),
+            body.get("assigned", True),
             time.time() if known and known.password != body["password"] else 0,
         )
 

@@ -58,6 +58,7 @@ _FAILURES: dict[int, tuple[str, int, str]] = {
     ),
     700082: ("invalid_grant", 400, "The refresh token has expired due to inactivity."),
     50057: ("invalid_grant", 400, "The user account is disabled."),
+    50105: ("invalid_grant", 400, "The signed in user is not assigned to a role."),
     50173: (
         "invalid_grant",
         400,
@@ -157,6 +158,9 @@ class Entra:
             issued = serve(request, tenant, application, form)
             if isinstance(issued, int):
                 return failure(issued)
+            if isinstance(issued, str):
+                number, _, text = issued.partition(": ")
+                return failure(int(number), text)
             return json_response(issued, cache_control="no-store")
         scope = form.get("scope", "")
         if not scope.endswith("/.default"):
@@ -249,9 +253,10 @@ def _base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def failure(number: int) -> Response:
-    """An error of the token endpoint, in Entra's form."""
+def failure(number: int, said: str | None = None) -> Response:
+    """An error of the token endpoint, in Entra's form; `said` stands in place of its text."""
     error, status, text = _FAILURES[number]
+    text = said or text
     trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
     moment = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return json_response(

@@ -104,7 +104,7 @@ class SignIn:
 
     def redeem(
         self, request: Request, tenant: Tenant, application: Application, form: dict[str, str]
-    ) -> int | dict[str, Any]:
+    ) -> int | str | dict[str, Any]:
         """The tokens for a code, or the number of Entra's refusal."""
         code = self._codes.get(form.get("code", ""))
         if code is None or code.tenant_id != tenant.tenant_id:
@@ -126,8 +126,11 @@ class SignIn:
 
     def renew(
         self, request: Request, tenant: Tenant, application: Application, form: dict[str, str]
-    ) -> int | dict[str, Any]:
-        """The tokens for a refresh token, which is replaced; or the number of the refusal."""
+    ) -> int | str | dict[str, Any]:
+        """The tokens for a refresh token, which is replaced; or the refusal.
+
+        A refusal is its number, or number and text where the text names somebody.
+        """
         token = self._refresh.get(form.get("refresh_token", ""))
         if token is None or token.tenant_id != tenant.tenant_id:
             return 9002313
@@ -136,6 +139,8 @@ class SignIn:
         account = tenant.accounts.get(token.username)
         if account is None or not account.enabled:
             return 50057
+        if not account.assigned:
+            return f"50105: The signed in user '{account.username}' is not assigned to a role."
         if token.issued < account.revoked:
             return 50173
         if token.idle:

@@ -107,6 +107,7 @@ class Account:
     display_name: str
     object_id: str
     enabled: bool = True
+    assigned: bool = True
     revoked: float = 0
 
 

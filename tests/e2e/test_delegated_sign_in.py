@@ -157,6 +157,19 @@ def test_nothing_of_the_administrators_name_or_password_is_kept(
     assert refresh not in answers + stack.log_tails()
 
 
+def test_a_refusal_that_names_the_administrator_is_told_without_the_name(
+    admin: Admin, cloud: Control, stack: Stack, browser: Browser
+):
+    portal = signed_in(admin, cloud, stack, browser)
+    account = {"tenant_id": portal["tenantId"], "username": USER, "password": PASSWORD}
+    cloud.call("account", **account, assigned=False)
+    run = admin.import_portal(portal["portalId"])
+    assert run["error"]["microsoftCode"] == "AADSTS50105"
+    assert "is not assigned" in run["error"]["microsoftMessage"]
+    assert "enterprise" in run["error"]["remedy"]
+    assert USER not in json.dumps([run, steps_of(admin, portal)]) + stack.log_tails()
+
+
 def test_the_refresh_token_is_renewed_with_each_run_and_kept(
     admin: Admin, cloud: Control, stack: Stack, browser: Browser
 ):

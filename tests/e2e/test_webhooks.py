@@ -19,7 +19,7 @@ from tests.e2e.admin import SECRET, Admin, connected
 from tests.receiver import Receiver, receiving
 
 SKUS = [{"part_number": "SPE_E3", "enabled": 30}, {"part_number": "VISIOCLIENT", "enabled": 60}]
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 @pytest.fixture
