@@ -25,11 +25,12 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
       redirectToProvider: 'azureactivedirectory'
-      // liveness tells nothing; the console's files are the same for everybody; whoever
-      // comes back from a tenant's sign-in page brings a state that serves once
+      // What tells nothing of the ledger: liveness, the API's description, the console's files; and the
+      // page to which another tenant's administrator returns, whom the one-time state of the sign-in stands for.
       excludedPaths: [
-        '/api/health'
         '/api/authorize/callback'
+        '/api/health'
+        '/api/openapi.json'
         '/api/console'
         '/api/console/*'
       ]

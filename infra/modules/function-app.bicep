@@ -159,7 +159,10 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(defaults, settings, bindings)
+  properties: union(defaults, {
+    // a domain of your own goes into `settings`
+    PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+  }, settings, bindings)
 }
 
 // No passwords for deployments either; azd uses Entra ID.

@@ -3,6 +3,7 @@
 import ast
 import re
 
+import function_app
 from tests.infra.bicep import INFRA, ROOT, parsed
 
 MODULE = INFRA / "modules/roles.bicep"
@@ -106,3 +107,23 @@ def test_the_registration_has_the_app_roles_that_the_api_asks_for() -> None:
             asked |= set(re.findall(r'"(Ledger\.[A-Z]\w+)"', path.read_text()))
     roles = parsed(INFRA / "modules/entra-app.bicep")["variables"]["roles"]["value"]
     assert {role["value"] for role in roles} == asked
+
+
+def test_sign_in_is_asked_for_everything_but_what_anyone_may_call() -> None:
+    open_to_all = set()
+    for function in function_app.app.get_functions():
+        trigger = function.get_trigger()
+        described = trigger.get_dict_repr() if trigger else {}
+        if str(described.get("authLevel")).endswith("ANONYMOUS"):
+            open_to_all |= paths(f"/api/{described['route']}")
+    properties = parsed(INFRA / "modules/authentication.bicep")["resources"]["authentication"][
+        "config"
+    ]["properties"]
+    assert set(properties["globalValidation"]["excludedPaths"]) == open_to_all
+    assert properties["globalValidation"]["requireAuthentication"] is True
+
+
+def paths(route: str) -> set[str]:
+    """A route as App Service writes it: a rest of any length is the folder and all in it."""
+    folder, rest, _ = route.partition("/{*")
+    return {folder, f"{folder}/*"} if rest else {route}
