@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
@@ -218,6 +219,7 @@ class _Cells:
         return number if number is not None else int(self.flag(column))
 
 
+@lru_cache(256)
 def _folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 

@@ -1,7 +1,9 @@
 """Decides from a contact's usage when it was last active, and whether that counts as inactive.
 
 Unknown is a state of its own: without a report and without a sign-in, nothing
-is said of a contact, least of all that it is inactive.
+is said of a contact, least of all that it is inactive. Recent activity is
+proof whatever it comes from; its absence proves something only where a fresh
+report of all services lists the contact, or sign-ins are known.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ Category = Literal["used", "rarely_used", "unused", "unreported"]
 NEW_CONTACT_DAYS = 30
 USED_DAYS = 30
 RARELY_USED_DAYS = 90
+# After this, what a report did not show may have happened since.
+STALE_DAYS = 14
 
 
 def last_activity(usage: Usage | None, status: UsageStatus | None) -> date | None:
@@ -46,8 +50,10 @@ def is_inactive(
     """
     last = last_activity(usage, status)
     if last is not None:
-        return (today - last).days > days
-    if not _never_active(usage, status, ACTIVE_USERS, days):
+        if (today - last).days <= days:
+            return False
+        return True if _tells_of_absence(usage, status, today) else None
+    if not _never_active(usage, status, ACTIVE_USERS, today, days):
         return None
     created = day_of(contact.created_at)
     return (today - created).days > NEW_CONTACT_DAYS if created is not None else None
@@ -63,9 +69,12 @@ def is_used(
 ) -> bool | None:
     """Whether a contact used a service within `days` days; None if that is unknown."""
     last = service_activity(usage, service)
+    reports = REPORTS_OF[service]
     if last is not None:
-        return (today - last).days <= days
-    listed = any(_never_active(usage, status, report, days) for report in REPORTS_OF[service])
+        if (today - last).days <= days:
+            return True
+        return False if any(_is_fresh(status, report, today) for report in reports) else None
+    listed = any(_never_active(usage, status, report, today, days) for report in reports)
     return False if listed else None
 
 
@@ -102,15 +111,19 @@ def category(
     if service is None:
         last = last_activity(usage, status)
         reports: tuple[str, ...] = (ACTIVE_USERS,)
+        tells = _tells_of_absence(usage, status, today)
     else:
         last = service_activity(usage, service)
         reports = REPORTS_OF[service]
+        tells = any(_is_fresh(status, report, today) for report in reports)
     if last is None:
-        listed = any(_never_active(usage, status, r, rarely_used_days) for r in reports)
+        listed = any(_never_active(usage, status, r, today, rarely_used_days) for r in reports)
         return "unused" if listed else "unreported"
     age = (today - last).days
     if age <= used_days:
         return "used"
+    if not tells:
+        return "unreported"
     return "rarely_used" if age <= rarely_used_days else "unused"
 
 
@@ -125,12 +138,29 @@ def day_of(text: str | None) -> date | None:
     return day if day.year > 1 else None
 
 
-def _never_active(usage: Usage | None, status: UsageStatus | None, report: str, days: int) -> bool:
+def _never_active(
+    usage: Usage | None, status: UsageStatus | None, report: str, today: date, days: int
+) -> bool:
     """Whether a report that covers `days` lists the contact; asked when it shows no date."""
     return (
         usage is not None
         and status is not None
-        and report in status.refreshed_on
         and report in usage.reported
+        and _is_fresh(status, report, today)
         and status.period_days >= days
     )
+
+
+def _tells_of_absence(usage: Usage | None, status: UsageStatus | None, today: date) -> bool:
+    """Whether somebody who was active since the last date known would have shown."""
+    if usage is None or status is None:
+        return False
+    listed = ACTIVE_USERS in usage.reported and _is_fresh(status, ACTIVE_USERS, today)
+    read = (today - status.completed_at.date()).days <= STALE_DAYS
+    return listed or (usage.last_sign_in is not None and "sign_ins" in status.tasks and read)
+
+
+def _is_fresh(status: UsageStatus | None, report: str, today: date) -> bool:
+    """Whether the report was read, and is not too old."""
+    refreshed = day_of(status.refreshed_on.get(report)) if status is not None else None
+    return refreshed is not None and (today - refreshed).days <= STALE_DAYS

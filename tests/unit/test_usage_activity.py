@@ -115,6 +115,29 @@ def test_use_of_a_service_is_yes_no_or_unknown():
     assert is_used(usage, STATUS, Service.COPILOT, today=TODAY, days=90) is None
 
 
+def test_an_old_run_proves_recent_activity_only():
+    late = TODAY + timedelta(days=60)
+    usage = make_usage(last_activity={"teams": days_ago(10)}, last_sign_in=days_ago(10))
+    assert is_inactive(OLD, usage, STATUS, today=late, days=90) is False
+    assert is_inactive(OLD, usage, STATUS, today=late, days=30) is None
+    assert is_inactive(OLD, make_usage(), STATUS, today=late, days=30) is None
+    assert is_used(usage, STATUS, Service.TEAMS, today=late, days=90) is True
+    assert is_used(usage, STATUS, Service.TEAMS, today=late, days=30) is None
+    assert is_used(usage, STATUS, Service.YAMMER, today=late, days=30) is None
+    assert category(usage, STATUS, Service.TEAMS, today=late) == "unreported"
+    assert category(usage, STATUS, today=late) == "unreported"
+
+
+def test_the_date_of_one_service_alone_makes_nobody_inactive():
+    roster = make_usage_status(tasks=("roster",), refreshed_on={APP_USAGE: "2026-05-29"})
+    apps = {"microsoft_365_apps": days_ago(200)}
+    usage = make_usage(reported=(APP_USAGE,), last_activity=apps)
+    assert is_inactive(OLD, usage, roster, today=TODAY, days=90) is None
+    assert is_used(usage, roster, Service.MICROSOFT_365_APPS, today=TODAY, days=90) is False
+    recent = make_usage(reported=(APP_USAGE,), last_activity={"microsoft_365_apps": days_ago(20)})
+    assert is_inactive(OLD, recent, roster, today=TODAY, days=90) is False
+
+
 @given(
     st.dictionaries(st.sampled_from(list(Service)), st.integers(0, 400), max_size=5),
     st.none() | st.integers(0, 400),
