@@ -14,6 +14,7 @@ from compliance.model import ConsumerCounts, Position, Reason, Status
 from compliance.position import Circumstances, position
 from errors import Conflict, NotFound
 from identifiers import PortalId, SkuId
+from ledger.service import forget_deleted_portal
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
@@ -127,6 +128,9 @@ async def _recalculate(
         await recorder.fail(unknown)
         return
     under_licensed = sum(p.managed and p.status == "under_licensed" for p in positions)
+    if not positions:
+        # of a portal deleted during its first import, when that brought nothing
+        await forget_deleted_portal(ledger, message.portal_id)
     gauge("ledger.under_licensed", under_licensed)
     recorder.set_count("licenses", len(positions))
     recorder.set_count("wasted_seats", wasted)

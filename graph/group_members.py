@@ -46,7 +46,7 @@ async def member_ids(graph: GraphClient, group_id: GroupId) -> frozenset[UserId]
     found: set[UserId] = set()
     try:
         async for page in pages(graph, request, _decoder, permission=GROUP_MEMBER_READ):
-            found.update(UserId(member.id) for member in page.value)
+            found.update(UserId(member.id.lower()) for member in page.value)
             if len(found) > MAX_MEMBERS:
                 raise _unusable(group_id, f"has more than {MAX_MEMBERS} members")
     except GraphError as error:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -28,7 +27,7 @@ from reclamation.model import (
 )
 from reclamation.service import PreviewRequest
 from spend.annual import Money, shown
-from web.contract import Contract, PageOf, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageOf, PageQuery, Timestamp
 
 Department = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -62,8 +61,8 @@ class RuleRequest(Contract):
 class ExclusionsRequest(Contract):
     """Who keeps everything."""
 
-    contact_ids: list[UUID] = Field([], max_length=5000)
-    group_ids: list[UUID] = Field(
+    contact_ids: list[Guid] = Field([], max_length=5000)
+    group_ids: list[Guid] = Field(
         [], max_length=50, description="Members of these groups of the tenant, nested ones too."
     )
     departments: list[Department] = Field([], max_length=500, description="In any case.")
@@ -84,8 +83,8 @@ def _nobody() -> ExclusionsRequest:
 class PreviewReclamationRequest(Contract):
     """What to preview: chosen licenses, or all of a user's; one of the two must be said."""
 
-    portal_id: UUID
-    sku_ids: list[UUID] | None = Field(None, min_length=1, max_length=500)
+    portal_id: Guid
+    sku_ids: list[Guid] | None = Field(None, min_length=1, max_length=500)
     all_licenses: bool = Field(
         False, description="All Microsoft licenses of a user that the portal imports."
     )
@@ -114,13 +113,13 @@ class PreviewReclamationRequest(Contract):
 class ExecuteReclamationRequest(Contract):
     """Which preview to execute."""
 
-    preview_id: UUID
+    preview_id: Guid
 
 
 class ReclamationsQuery(PageQuery):
     """Filter of the list of reclamations."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
 
 
 class ItemsQuery(PageQuery):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -39,7 +38,7 @@ from usage.model import (
     UsageTask,
 )
 from usage.queries import HybridContact, UsedContact
-from web.contract import Contract, PageQuery, Timestamp
+from web.contract import Contract, Guid, PageQuery, Timestamp
 
 _MEGABYTE = 1024 * 1024
 SyncState = Literal["synced", "no_longer_synced", "never_synced"]
@@ -69,8 +68,8 @@ _MORE_SERVICES = (Service.DYNAMICS_365, Service.COPILOT)
 class UsageQuery(PageQuery):
     """Filters of lists of contacts with their usage."""
 
-    portal_id: UUID | None = None
-    sku_id: UUID | None = Field(None, description="Only holders of this license.")
+    portal_id: Guid | None = None
+    sku_id: Guid | None = Field(None, description="Only holders of this license.")
     inactive: bool | None = Field(
         None, description="Only contacts known to be inactive, or known not to be."
     )
@@ -85,20 +84,20 @@ class AccessQuery(UsageQuery):
 class DevicesQuery(PageQuery):
     """Filters of the list of devices."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
     installed: Family | None = Field(None, description="Only devices with this family installed.")
 
 
 class PortalPageQuery(PageQuery):
     """Paging of what there is a few of per portal."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
 
 
 class HybridContactsQuery(PageQuery):
     """Filters of the contacts behind hybrid positions."""
 
-    portal_id: UUID | None = None
+    portal_id: Guid | None = None
     family: Family | None = None
     position: Position | None = None
 

@@ -10,6 +10,8 @@ import pytest
 
 import composition
 import portals.service as service
+from compliance.messages import RecalculationMessage
+from compliance.service import recalculate
 from composition import Ledger
 from errors import CredentialMissing, InvalidInput, StorageUnavailable
 from identifiers import ClientId, TenantId
@@ -17,7 +19,7 @@ from portals.model import Portal
 from portals.service import ClientSecretInput, PortalChange, PortalInput
 from settings import Settings
 from simulator.control import Control
-from tests.builders import make_portal
+from tests.builders import make_portal, make_run
 from tests.flaky_storage import FlakyStorage
 
 SECRET = "a-client-secret-of-some-length"
@@ -111,6 +113,16 @@ async def test_a_test_that_cannot_be_made_ends_its_run_and_says_so_on_the_portal
     assert "Withdrawn" in run.error.message
     tested = (await ledger.portals.get(portal.portal_id)).last_test
     assert (tested.state, tested.run_id) == ("failed", run.run_id)
+
+
+async def test_a_tombstone_of_nothing_goes_with_the_next_recalculation(ledger: Ledger):
+    portal = await ledger.portals.create(make_portal())
+    await ledger.portals.delete(portal.portal_id, etag=None, deleted_at=ledger.clock())
+    run = make_run(ledger.clock(), task="recalculation", portal_id=portal.portal_id)
+    await ledger.runs.create(run)
+    await recalculate(ledger, RecalculationMessage(portal.portal_id, run.run_id))
+    assert (await ledger.runs.get(run.run_id)).state == "Succeeded"
+    assert portal.portal_id not in {gone.portal_id for gone in await ledger.portals.list_deleted()}
 
 
 async def test_a_vault_that_speaks_for_another_domain_is_no_vault(settings: Settings):

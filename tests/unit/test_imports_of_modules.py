@@ -112,3 +112,9 @@ def test_indexing_the_functions_loads_no_cloud_sdk():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_contracts_take_guids_in_the_one_form_that_addresses_take():
+    contracts = [path for path in ROOT.glob("*/contract.py") if path.parent.name != "web"]
+    assert contracts
+    assert [path for path in contracts if "uuid" in imported(path)] == []
