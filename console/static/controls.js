@@ -195,6 +195,14 @@ export function essentials(items) {
   );
 }
 
+/** A link that leaves the console for Microsoft's sign-in. Raises TypeError unless it is https. */
+export function externalLink(url, label) {
+  if (new URL(url).protocol !== "https:") throw new TypeError("Only https leads out of the console.");
+  const link = h("a", { class: "button button-primary", target: "_blank", rel: "noopener noreferrer" }, label);
+  link.href = url;
+  return link;
+}
+
 /** A part of a page under a heading of the second level. */
 export function section(title, ...content) {
   const id = freshId("section");

@@ -12,6 +12,7 @@ const KINDS = {
   clientSecret: ["Client secret", secretFields],
   pem: ["Certificate (PEM)", pemFields],
   pfx: ["Certificate file (PFX)", pfxFields],
+  delegated: ["Delegated: an administrator signs in", delegatedFields],
 };
 
 /**
@@ -52,6 +53,17 @@ export function credentialForm({ connection = {}, mayKeep = false }) {
       cloud: cloud.value.trim(),
       credential: await current.read(),
     }),
+  };
+}
+
+function delegatedFields() {
+  const value = h("input", { type: "password", name: "credential.value", autocomplete: "off" });
+  return {
+    parts: [
+      h("p", { class: "hint" }, "Once the portal is stored, Sign in leads an administrator of the tenant to Microsoft. No password is kept."),
+      field("Client secret", value, { hint: "Empty for an app registration without one (public client)." }),
+    ],
+    read: async () => ({ kind: "delegated", value: value.value || null }),
   };
 }
 

@@ -7,12 +7,13 @@ import { failed, loading } from "./states.js";
 /**
  * Two lists of SKUs, imported and excluded. `chosen` are the excluded SKU IDs; `load(subscribed)`
  * promises what there is to choose from. `chosen()` of the result are the SKU IDs excluded now.
+ * Without `asksTenant` the whole list is offered first.
  */
-export function exclusionPicker({ chosen, load, signal }) {
+export function exclusionPicker({ chosen, load, signal, asksTenant = true }) {
   const excluded = new Set(chosen);
   const known = new Map();
   const search = h("input", { type: "search", placeholder: "Search licenses", "aria-label": "Search licenses" });
-  const subscribed = h("input", { type: "checkbox", checked: true });
+  const subscribed = h("input", { type: "checkbox", checked: asksTenant });
   const spoken = h("p", { class: "unseen", role: "status" });
   const trouble = h("div");
   const lists = [

@@ -50,6 +50,7 @@ class Preparation:
             raise RuntimeError(wrong)
         portals = {row["name"]: row["portalId"] for row in self._api.every("portals")}
         contoso = portals["Contoso"]
+        self._price(contoso)
         reclamation_id = self._use_and_reclaim(contoso, demo.members[0])
         positions = {
             row["skuPartNumber"]: row for row in self._api.every("compliance", portalId=contoso)
@@ -71,11 +72,24 @@ class Preparation:
             "people-services": "/people/services",
             "person": f"/people/{contoso}/{contact['userId']}",
             "savings": "/savings",
+            "wasted-seats": "/savings/waste",
             "reclamation": f"/savings/reclamations/{reclamation_id}",
             "reclamation-preview": "/savings/reclamations/new",
             "monitor": "/monitor",
             "run": f"/monitor/{failed['runId']}",
         }
+
+    def _price(self, portal_id: str) -> None:
+        for license_ in self._api.every("licenses", portalId=portal_id):
+            price = {
+                "amount": f"{license_['entitled'] * 31}.50",
+                "currency": "EUR",
+                "frequency": "monthly",
+                "effectiveDate": "2026-01-01",
+                "endDate": "2027-01-15",
+            }
+            path = f"licenses/{portal_id}/{license_['skuId']}/contract"
+            self._api.call("PUT", path, price)
 
     def _use_and_reclaim(self, portal_id: str, member: Member) -> str:
         self._control.register(
@@ -94,6 +108,7 @@ class Preparation:
         }
         started = self._api.call("POST", "reclamations/preview", preview)
         self._wait(started)
+        self._wait(self._api.call("POST", "compliance/recalculate", {"portalIds": [portal_id]}))
         return str(started["previewId"])
 
     def _wait(self, started: Any) -> None:

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from simulator.control import Control
 from tests.browser.console_tab import RUN_MILLISECONDS, Console
 from tests.browser.tenants import HOSTILE, Shown, fill
-from tests.e2e.admin import Admin
+from tests.e2e.admin import Admin, new_tenant
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -176,3 +176,26 @@ async def test_licenses_are_taken_and_given_back_in_the_browser(
     await console.button("Undo").click()
     await page.get_by_role("dialog").get_by_role("button", name="Undo").click()
     await expect(audit).to_contain_text("Restored", timeout=RUN_MILLISECONDS)
+
+
+async def test_an_administrator_is_led_to_microsoft_to_sign_in_for_a_portal(
+    console: Console, page: Page, shown: Shown, cloud: Control
+):
+    tenant_id, client_id = new_tenant(cloud)
+    await console.open("/portals/new")
+    await page.get_by_label("Name").fill("Delegated")
+    await console.button("Next: Connection").click()
+    await page.get_by_label("Tenant ID").fill(tenant_id)
+    await page.get_by_label("Client ID").fill(client_id)
+    await page.get_by_label("Cloud").fill("Simulated")
+    await page.get_by_label("Delegated: an administrator signs in").check()
+    await console.button("Next: Exclusions").click()
+    await expect(page.get_by_role("option").first).to_be_visible()
+    await console.button("Create").click()
+    await expect(page.get_by_text("nobody has signed in yet")).to_be_visible()
+    await console.button("Sign in").click()
+    link = page.get_by_role("link", name="Go to Microsoft's sign-in")
+    target = await link.get_attribute("href")
+    assert target is not None
+    assert target.startswith(f"{cloud.url}/{tenant_id}/oauth2/v2.0/authorize?")
+    assert await link.get_attribute("rel") == "noopener noreferrer"

@@ -1,10 +1,10 @@
 // Overview: am I all right, what is wrong, what do I do first.
 
-import { all, get, page } from "../api.js";
+import { all, get, offers, page } from "../api.js";
 import { distribution, sparkline } from "../charts.js";
 import { badge, command, commandBar, goTo, heading, reload, section } from "../controls.js";
 import { h, replace } from "../dom.js";
-import { count, day, moment, number, relative, words } from "../format.js";
+import { count, day, moment, money, number, relative, words } from "../format.js";
 import { address } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 
@@ -12,6 +12,7 @@ const URGENT = ["under_licensed", "suspended", "cannot_be_synchronized", "expiri
 const ORDER = [...URGENT, "over_licensed", "compliant", "not_calculable"];
 const FIRST = 6;
 const TREND_DAYS = 30;
+const RENEWAL_DAYS = 90;
 
 /** Shows the page. */
 export function show(main, { signal }) {
@@ -19,6 +20,7 @@ export function show(main, { signal }) {
   const first = h("div");
   const renewals = h("div");
   const runs = h("div");
+  const spend = h("div");
   replace(
     main,
     heading("Overview"),
@@ -32,7 +34,7 @@ export function show(main, { signal }) {
       "div",
       { class: "columns" },
       h("div", { class: "column-wide" }, section("What to do first", first)),
-      h("div", { class: "column" }, section("Next renewals", renewals), section("Last runs", runs)),
+      h("div", { class: "column" }, spend, section("Next renewals", renewals), section("Last runs", runs)),
     ),
   );
   const urgent = Promise.all(URGENT.map((status) => page("/compliance", { status, top: 50 }, { signal })));
@@ -42,7 +44,17 @@ export function show(main, { signal }) {
   portals.catch(() => {});
   fillLater(verdict, signal, async () => summaryView(await get("/compliance/summary", {}, signal), (await portals).rows));
   fillLater(first, signal, async () => firstView(await urgent, (await portals).rows, signal));
-  fillLater(renewals, signal, async () => renewalsView((await urgent)[URGENT.indexOf("expiring")].rows));
+  fillLater(renewals, signal, async () => {
+    if (await offers("/spend/renewals")) {
+      return renewalsView((await page("/spend/renewals", { days: RENEWAL_DAYS, top: FIRST }, { signal })).rows);
+    }
+    const expiring = (await urgent)[URGENT.indexOf("expiring")].rows;
+    return renewalsView(expiring.filter((row) => row.nextLifecycleAt).map((row) => ({ ...row, on: row.nextLifecycleAt })));
+  });
+  fillLater(spend, signal, async () => {
+    if (!(await offers("/spend/summary"))) return null;
+    return section("Spend and waste", spendView(await get("/spend/summary", {}, signal)));
+  });
   fillLater(runs, signal, async () => runsView(await page("/runs", { top: FIRST }, { signal })));
 }
 
@@ -169,10 +181,8 @@ function positionItem(position, signal) {
 }
 
 function renewalsView(rows) {
-  const due = rows
-    .filter((row) => row.nextLifecycleAt)
-    .sort((one, other) => one.nextLifecycleAt.localeCompare(other.nextLifecycleAt));
-  if (!due.length) return h("p", { class: "quiet" }, "No subscription ends within the warning days.");
+  const due = rows.toSorted((one, other) => one.on.localeCompare(other.on));
+  if (!due.length) return h("p", { class: "quiet" }, "Nothing ends or renews soon.");
   return h(
     "ul",
     { class: "plain" },
@@ -181,10 +191,31 @@ function renewalsView(rows) {
         "li",
         { class: "line" },
         h("a", { href: address(["licenses", row.portalId, row.skuId]) }, row.title),
-        h("span", { class: "quiet" }, `${row.portalName} · `, day(row.nextLifecycleAt), ` (`, relative(row.nextLifecycleAt), ")"),
+        h("span", { class: "quiet" }, `${row.portalName} · `, day(row.on), ` (`, relative(row.on), ")"),
       ),
     ),
   );
+}
+
+function spendView(summary) {
+  if (!summary.currencies.length) {
+    return h("p", { class: "quiet" }, "Not known: enter what is paid for a license at the license itself.");
+  }
+  return [
+    h(
+      "ul",
+      { class: "plain" },
+      summary.currencies.map((totals) =>
+        h(
+          "li",
+          { class: "line" },
+          h("a", { href: address(["savings"]) }, `${money(totals.annualSpend, totals.currency)} a year`),
+          totals.waste && h("span", { class: "quiet" }, `${money(totals.waste.total.annual, totals.currency)} of it wasted, ${count(totals.waste.total.seats, "seat")}`),
+        ),
+      ),
+    ),
+    summary.unpriced > 0 && h("p", { class: "quiet" }, `${count(summary.unpriced, "license")} without a price.`),
+  ];
 }
 
 function runsView({ rows }) {

@@ -1,12 +1,12 @@
 // One portal: its essentials and commands, and three tabs to change it.
 
 import { call, get } from "../api.js";
-import { badge, busy, command, commandBar, essentials, field, reload, tabs } from "../controls.js";
+import { badge, busy, command, commandBar, essentials, externalLink, field, reload, tabs } from "../controls.js";
 import { credentialForm } from "../credential_form.js";
 import { ask, notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { exclusionPicker } from "../exclusion_picker.js";
-import { day, moment, number, relative, words } from "../format.js";
+import { clock, day, moment, number, relative, words } from "../format.js";
 import { address, go } from "../router.js";
 import { showProgress } from "../runs.js";
 import { fillLater, loading, message } from "../states.js";
@@ -62,6 +62,8 @@ function portalCommands(portal, live, signal) {
           throw error;
         }
       }, notifyError)),
+    portal.credential.kind === "delegated" &&
+      command("people", "Sign in", (event) => busy(event.currentTarget, () => signIn(portal, live, signal), notifyError)),
     command("refresh", "Clean import", (event) => {
       const button = event.currentTarget;
       ask({
@@ -76,6 +78,17 @@ function portalCommands(portal, live, signal) {
     }),
     portal.tasks?.length > 0 && command("people", "Read usage", start("usage")),
     command("delete", "Delete", () => deletePortal(portal)),
+  );
+}
+
+/** Shows where an administrator of the tenant signs in for the portal. */
+async function signIn(portal, live, signal) {
+  const { data } = await call("POST", `/portals/${portal.portalId}/authorize`, { signal });
+  replace(
+    live,
+    h("p", {}, "An administrator of the tenant signs in at Microsoft and consents; then test the connection. The address serves once, until ", clock(data.expiresAt), "."),
+    h("p", { class: "quiet" }, `The app registration needs the redirect URI ${data.redirectUri}`),
+    externalLink(data.signInUrl, "Go to Microsoft's sign-in"),
   );
 }
 
@@ -116,6 +129,7 @@ function portalEssentials(portal) {
       [
         words(credential.kind),
         credential.expiresAt && [", valid until ", day(credential.expiresAt)],
+        credential.kind === "delegated" && (credential.signedInAt ? [", signed in ", moment(credential.signedInAt)] : ", nobody has signed in yet"),
         credential.expiring && [" ", badge("expiring", `${number(credential.expiresInDays)} days left`)],
       ],
     ],

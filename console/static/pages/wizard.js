@@ -131,6 +131,8 @@ function connectionStep(signal) {
 function exclusionsStep(signal) {
   const picker = exclusionPicker({
     chosen: draft.exclusions,
+    // before somebody has signed in, the tenant cannot be asked
+    asksTenant: draft.settings.credential.kind !== "delegated",
     load: async (subscribed) => {
       const { data } = await call("POST", "/portals/available-licenses", {
         query: { subscribed },
