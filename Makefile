@@ -75,7 +75,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 
 # Environments of their own, for these tools' many packages pin others. The parser that checkov
 # asks for is older than today's Bicep.
-.tools/checkov/.installed: requirements-checkov.txt $(VENV)/.installed
+.tools/checkov/.installed: requirements-checkov.txt | $(VENV)/.installed
 	@echo "Installing checkov …"
 	@$(RUN) -m venv .tools/checkov
 	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
@@ -83,14 +83,14 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 		$$(grep '^pycep-parser==' requirements-dev.txt)
 	@touch $@
 
-.tools/security/.installed: requirements-security.txt $(VENV)/.installed
+.tools/security/.installed: requirements-security.txt | $(VENV)/.installed
 	@echo "Installing bandit, detect-secrets, pip-audit and cyclonedx-bom …"
 	@$(RUN) -m venv .tools/security
 	@.tools/security/bin/pip install --quiet --disable-pip-version-check -r requirements-security.txt
 	@touch $@
 
 # What the function app has in Azure, and nothing else.
-.tools/runtime/.installed: requirements.txt $(VENV)/.installed
+.tools/runtime/.installed: requirements.txt | $(VENV)/.installed
 	@echo "Installing the app's own packages apart …"
 	@rm -rf .tools/runtime
 	@$(RUN) -m venv --without-pip .tools/runtime

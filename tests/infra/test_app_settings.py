@@ -114,6 +114,24 @@ def test_no_setting_is_set_that_flex_consumption_refuses() -> None:
     assert refused & set(set_by_the_template()) == set()
 
 
+def test_no_property_of_the_site_is_set_that_flex_consumption_refuses() -> None:
+    """https://github.com/microsoft/azure-pipelines-tasks/issues/21032, in some regions only."""
+    properties = parsed(MODULE)["resources"]["app"]["config"]["properties"]
+    refused = {
+        "alwaysOn",
+        "ftpsState",
+        "functionAppScaleLimit",
+        "functionsRuntimeScaleMonitoringEnabled",
+        "linuxFxVersion",
+        "netFrameworkVersion",
+        "preWarmedInstanceCount",
+        "pythonVersion",
+        "use32BitWorkerProcess",
+    }
+    assert properties["siteConfig"].keys() & refused == set()
+    assert properties["functionAppConfig"]["runtime"]["name"] == "python"
+
+
 def test_the_settings_of_the_template_can_be_read() -> None:
     values = {
         name: value for name, value in set_by_the_template().items() if isinstance(value, str)
