@@ -317,11 +317,11 @@ class OverlapQuery(FindingsQuery):
 
 
 class SeatView(Contract):
-    """A contact's seat of a license; names are null for a contact that is gone since."""
+    """A contact's seat of a license."""
 
     portal_id: str
     user_id: str
-    user_principal_name: str | None
+    user_principal_name: str
     display_name: str | None
     department: str | None
     sku_id: str
@@ -334,9 +334,9 @@ def _seat(found: SeatFinding) -> dict[str, str | None]:
     return {
         "portal_id": found.portal_id,
         "user_id": found.finding.user_id,
-        "user_principal_name": contact.user_principal_name if contact else None,
-        "display_name": contact.display_name if contact else None,
-        "department": contact.department if contact else None,
+        "user_principal_name": contact.user_principal_name,
+        "display_name": contact.display_name,
+        "department": contact.department,
         "sku_id": found.finding.sku_id,
         "title": found.spend.figures.title,
         "path": found.finding.path,

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from compliance.model import Position
+from compliance.reclamation import recent
 from errors import NotFound
 from identifiers import PortalId, SkuId
 from imports.model import License
@@ -95,7 +96,8 @@ async def _rules(
         managed=frozenset(counted),
         unit_costs=costs,
         offers=offers_of(counted, book, costs),
-        status=await ledger.usage.status(portal_id),
+        # what was found long ago does not tell who is inactive now
+        status=recent(await ledger.usage.status(portal_id), ledger.clock()),
         today=today,
         inactive_days=await _inactive_days(ledger, portal_id),
     )

@@ -23,12 +23,24 @@ if TYPE_CHECKING:
 _WEB_APPS = "SHAREPOINTWAC"
 
 
+class Given(msgspec.Struct, frozen=True):
+    """What some plans give together: services, and the apps for the web."""
+
+    services: frozenset[Service]
+    web_apps: bool
+
+    @classmethod
+    def by(cls, plans: Sequence[ServicePlan]) -> Given:
+        """What the plans give."""
+        web_apps = any(plan.name.upper().startswith(_WEB_APPS) for plan in plans)
+        return cls(services_of(plans), web_apps)
+
+
 class Offer(msgspec.Struct, frozen=True):
     """A license of the tenant as a replacement: what it gives, and what a unit costs a year."""
 
     sku_id: SkuId
-    services: frozenset[Service]
-    web_apps: bool
+    given: Given
     cost: Money
 
 
@@ -41,13 +53,15 @@ def offers_of(
         cost = unit_costs.get(sku_id)
         plans = book.plans(book.of_license(sku_id))
         if cost is not None and plans:
-            found.append(Offer(sku_id, services_of(plans), gives_web_apps(plans), cost))
+            found.append(Offer(sku_id, Given.by(plans), cost))
     return sorted(found, key=lambda o: (o.cost.currency, o.cost.amount, o.sku_id))
 
 
-def gives_web_apps(plans: Sequence[ServicePlan]) -> bool:
-    """Whether Office for the web is among the plans."""
-    return any(plan.name.upper().startswith(_WEB_APPS) for plan in plans)
+def cheaper_offers(cost: Money | None, offers: Sequence[Offer]) -> list[Offer]:
+    """The offers that cost less, in their order; none across currencies or for an unknown cost."""
+    if cost is None:
+        return []
+    return [o for o in offers if o.cost.currency == cost.currency and o.cost.amount < cost.amount]
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -75,36 +89,28 @@ def _as_of(status: UsageStatus | None, today: date) -> date:
 
 
 def cheaper_license(
-    plans: Sequence[ServicePlan],
-    cost: Money | None,
-    use: Use,
-    offers: Sequence[Offer],
-    held: Collection[SkuId],
+    given: Given, use: Use, offers: Sequence[Offer], held: Collection[SkuId]
 ) -> Offer | None:
-    """The cheapest offer that would do for a seat with these plans; None if none is cheaper.
+    """The first of the cheaper offers that would do for a seat; None if none does.
 
     It must give every service of the seat that the contact used in the
     period, and every one of which that is unknown: only what is known to be
     unused may be lost. Nothing is offered for a seat of which no use is
     known, and nothing that the contact holds already.
     """
-    if cost is None:
-        return None
-    given = services_of(plans)
-    needed = frozenset(service for service in given if use.services[service] is not False)
+    needed = frozenset(service for service in given.services if use.services[service] is not False)
     apps_used = use.services[Service.MICROSOFT_365_APPS]
     on_the_web = (
-        apps_used is not False and Service.MICROSOFT_365_APPS not in given and gives_web_apps(plans)
+        apps_used is not False
+        and Service.MICROSOFT_365_APPS not in given.services
+        and given.web_apps
     )
     known_use = any(use.services[service] for service in needed) or (on_the_web and apps_used)
     if not known_use:
         return None
     for offer in offers:
-        if offer.cost.currency != cost.currency or offer.sku_id in held:
-            continue
-        if offer.cost.amount >= cost.amount:
-            return None
-        web_kept = offer.web_apps or Service.MICROSOFT_365_APPS in offer.services
-        if needed <= offer.services and (web_kept or not on_the_web):
+        kept = offer.given
+        web_kept = kept.web_apps or Service.MICROSOFT_365_APPS in kept.services
+        if offer.sku_id not in held and needed <= kept.services and (web_kept or not on_the_web):
             return offer
     return None

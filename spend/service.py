@@ -243,7 +243,7 @@ async def run_out(
 class SeatFinding(msgspec.Struct, frozen=True):
     """A finding with the contact and licenses it speaks of.
 
-    `contact` is None if it is gone since. `saving` is what not paying the
+    `saving` is what not paying the
     seat, or paying the cheaper license instead, saves a year. `lost` are the
     plans that the contact has enabled and the cheaper license does not give,
     `given` those that this one gives.
@@ -251,7 +251,7 @@ class SeatFinding(msgspec.Struct, frozen=True):
 
     portal_id: PortalId
     finding: Finding
-    contact: Contact | None
+    contact: Contact
     spend: LicenseSpend
     other: LicenseSpend | None
     saving: Money | None
@@ -270,8 +270,8 @@ async def list_findings(
 ) -> tuple[list[SeatFinding], str | None]:
     """A page of wasted seats, overlaps or proposals by portal and user ID, and where it goes on.
 
-    Findings on licenses that are unmanaged by now are left out, so a page may
-    be short.
+    Findings on contacts that are gone by now, or on licenses that are not
+    managed any more, are left out, so a page may be short.
     """
     portal_ids = [portal_id] if portal_id is not None else await all_portal_ids(ledger)
     page = await ledger.spend.findings_page(
@@ -301,8 +301,8 @@ async def _resolved(
     by_sku = {spend.figures.sku_id: spend for spend in spends}
     items: list[SeatFinding] = []
     for finding in findings:
-        spend = by_sku.get(finding.sku_id)
-        if spend is None:
+        spend, contact = by_sku.get(finding.sku_id), contacts.get(finding.user_id)
+        if spend is None or contact is None:
             continue
         other = by_sku.get(finding.other_sku_id) if finding.other_sku_id is not None else None
         saving = spend.unit if finding.cause is not None else None
@@ -312,15 +312,14 @@ async def _resolved(
         given: tuple[ServicePlan, ...] = ()
         if name == "right_sizing":
             saving = seat_saving(spend.unit, other.unit if other is not None else None)
-            lost = _lost(book, contacts.get(finding.user_id), finding)
+            lost = _lost(book, contact, finding)
             given = tuple(book.plans(book.of_license(finding.other_sku_id or SkuId(""))))
-        contact = contacts.get(finding.user_id)
         items.append(SeatFinding(portal_id, finding, contact, spend, other, saving, lost, given))
     return items
 
 
-def _lost(book: PlanBook, contact: Contact | None, finding: Finding) -> tuple[ServicePlan, ...]:
-    if contact is None or finding.other_sku_id is None:
+def _lost(book: PlanBook, contact: Contact, finding: Finding) -> tuple[ServicePlan, ...]:
+    if finding.other_sku_id is None:
         return ()
     given = book.of_license(finding.other_sku_id)
     for assignment in contact.assignments:

@@ -9,18 +9,22 @@ import msgspec
 
 from compliance.consumers import consumes, path_of
 from identifiers import ServicePlanId, SkuId
-from imports.model import Assignment, Contact, ServicePlan
+from imports.model import Assignment, Contact
 from spend.annual import Money
 from spend.duplicates import duplicates, keep_order
 from spend.model import Finding, LicenseSeats
 from spend.plans import PlanBook
-from spend.rightsizing import Offer, Use, cheaper_license
+from spend.rightsizing import Given, Offer, Use, cheaper_license, cheaper_offers
 from spend.shares import ShareTally
 from spend.waste import cause_of
 from usage.activity import is_inactive
 
 if TYPE_CHECKING:
     from usage.model import Usage, UsageStatus
+
+
+# A tenant may switch plans off in ever new combinations.
+MAX_CACHED = 10_000
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -49,7 +53,11 @@ class SpendTally:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._order = keep_order(rules.managed, rules.unit_costs)
-        self._plans: dict[tuple[SkuId, tuple[ServicePlanId, ...]], list[ServicePlan]] = {}
+        self._given: dict[tuple[SkuId, tuple[ServicePlanId, ...]], Given] = {}
+        self._cheaper = {
+            sku_id: cheaper_offers(rules.unit_costs.get(sku_id), rules.offers)
+            for sku_id in rules.managed
+        }
         self.licenses: dict[SkuId, LicenseSeats] = {s: LicenseSeats() for s in rules.managed}
         self.departments = ShareTally("department")
         self.countries = ShareTally("country")
@@ -79,7 +87,7 @@ class SpendTally:
                 counts.inactive += 1
             elif inactive is None:
                 counts.unknown_activity += 1
-            else:
+            elif self._cheaper[seat.sku_id]:
                 use = use or Use.of(usage, rules.status, rules.today)
                 self._right_size(contact, seat, use)
             self.departments.add(contact, seat.sku_id, wasted=cause is not None)
@@ -100,14 +108,8 @@ class SpendTally:
             self.findings.overlap.append(tidy_up)
 
     def _right_size(self, contact: Contact, seat: Assignment, use: Use) -> None:
-        rules = self._rules
-        offer = cheaper_license(
-            self._plans_of(seat),
-            rules.unit_costs.get(seat.sku_id),
-            use,
-            rules.offers,
-            {a.sku_id for a in contact.assignments},
-        )
+        held = {a.sku_id for a in contact.assignments}
+        offer = cheaper_license(self._given_by(seat), use, self._cheaper[seat.sku_id], held)
         if offer is None:
             return
         counts = self.licenses[seat.sku_id]
@@ -116,13 +118,13 @@ class SpendTally:
             Finding(contact.user_id, seat.sku_id, path_of(seat), None, offer.sku_id)
         )
 
-    def _plans_of(self, seat: Assignment) -> list[ServicePlan]:
+    def _given_by(self, seat: Assignment) -> Given:
         key = (seat.sku_id, seat.disabled_plans)
-        found = self._plans.get(key)
+        found = self._given.get(key)
         if found is None:
-            found = self._rules.book.plans(self._rules.book.enabled(seat))
-            if len(self._plans) < 10_000:
-                self._plans[key] = found
+            found = Given.by(self._rules.book.plans(self._rules.book.enabled(seat)))
+            if len(self._given) < MAX_CACHED:
+                self._given[key] = found
         return found
 
     def take_findings(self) -> Findings:

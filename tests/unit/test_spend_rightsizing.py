@@ -12,7 +12,14 @@ from identifiers import SkuId
 from imports.model import ServicePlan
 from spend.annual import Money
 from spend.plans import PlanBook
-from spend.rightsizing import Offer, Use, cheaper_license, offers_of
+from spend.rightsizing import (
+    Given,
+    Offer,
+    Use,
+    cheaper_license,
+    cheaper_offers,
+    offers_of,
+)
 from tests.builders import NOW, make_license, make_plan, make_usage, make_usage_status
 from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, Service
 from usage.services import services_of
@@ -50,7 +57,8 @@ def best(
     offers: list[Offer] = OFFERS,
     held: frozenset[SkuId] = frozenset(),
 ) -> SkuId | None:
-    offer = cheaper_license(plans(sku_id), COSTS[sku_id], used, offers, held | {sku_id})
+    cheaper = cheaper_offers(COSTS[sku_id], offers)
+    offer = cheaper_license(Given.by(plans(sku_id)), used, cheaper, held | {sku_id})
     return offer.sku_id if offer is not None else None
 
 
@@ -86,15 +94,15 @@ def test_a_license_that_the_contact_holds_is_not_offered_again():
 
 
 def test_costs_of_another_currency_are_not_compared():
-    dollars = [Offer(F3, services_of(plans(F3)), False, Money(Fraction(1), "USD"))]
+    dollars = [Offer(F3, Given.by(plans(F3)), Money(Fraction(1), "USD"))]
     assert best(E3, use(Service.TEAMS), offers=dollars) is None
 
 
 def test_a_license_of_unknown_or_equal_cost_is_no_offer():
     assert {offer.sku_id for offer in offers_of(PLANS, BOOK, {E1: COSTS[E1]})} == {E1}
-    same = [Offer(F3, services_of(plans(F3)), False, COSTS[E3])]
+    same = [Offer(F3, Given.by(plans(F3)), COSTS[E3])]
     assert best(E3, use(Service.TEAMS), offers=same) is None
-    assert cheaper_license(plans(E3), None, use(Service.TEAMS), OFFERS, ()) is None
+    assert cheaper_offers(None, OFFERS) == []
 
 
 def test_use_is_that_within_the_period_of_the_reports():
@@ -130,18 +138,19 @@ def test_an_offer_is_cheaper_and_loses_only_what_is_known_to_be_unused(
 ):
     monies = {sku: Money(Fraction(cost), "EUR") for sku, cost in costs.items()}
     cost = monies.get(sku_id)
-    offer = cheaper_license(
-        plans(sku_id), cost, Use(known), offers_of(PLANS, BOOK, monies), {sku_id}
-    )
+    cheaper = cheaper_offers(cost, offers_of(PLANS, BOOK, monies))
+    offer = cheaper_license(Given.by(plans(sku_id)), Use(known), cheaper, {sku_id})
     if offer is None:
         return
     assert cost is not None
     assert offer.cost.amount < cost.amount
-    lost = services_of(plans(sku_id)) - offer.services
+    lost = services_of(plans(sku_id)) - offer.given.services
     assert all(known[service] is False for service in lost)
-    cheaper = [o for o in offers_of(PLANS, BOOK, monies) if o.cost.amount < offer.cost.amount]
+    better = [o for o in cheaper if o.cost.amount < offer.cost.amount]
     needed = {s for s in services_of(plans(sku_id)) if known[s] is not False}
-    assert all(not needed <= o.services or o.web_apps < offer.web_apps for o in cheaper)
+    assert all(
+        not needed <= o.given.services or o.given.web_apps < offer.given.web_apps for o in better
+    )
 
 
 @pytest.mark.parametrize("sku_id", [E5, E3, E1, F3])

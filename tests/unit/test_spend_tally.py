@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import timedelta
 from fractions import Fraction
 
@@ -208,3 +209,25 @@ def test_texts_of_a_tenant_do_not_decide_how_much_memory_is_used():
     assert len(shares) == MAX_VALUES + 1
     assert shares[-1].overflow
     assert shares[-1].licenses[BIG].seats == 10
+
+
+def kept_bytes(contacts: int) -> int:
+    """What a tally keeps after so many contacts of ten departments, each with findings."""
+    tracemalloc.start()
+    tally = SpendTally(rules())
+    for number in range(contacts):
+        contact = make_contact(
+            holds(BIG), holds(SMALL), department=f"D{number % 10}", country="Germany"
+        )
+        tally.add(contact, inactive(contact))
+        if number % 100 == 99:
+            tally.take_findings()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return kept
+
+
+def test_what_is_kept_does_not_grow_with_contacts():
+    kept_bytes(100)
+    few, many = kept_bytes(500), kept_bytes(5000)
+    assert many < few + 20_000
