@@ -10,7 +10,7 @@ strength of half an enumeration.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,11 +19,11 @@ from concurrency import run_all
 from graph.users import delta_link_from_now, user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
 from imports.changes import DELTA_KIND
+from imports.model import Contact
 from imports.reconcile import contact_of, dropped_too_far
 from storage.blocks import (
     STAGING_BITS,
     Layout,
-    StagedContact,
     decode_contact,
     encode_contact,
     index_consumers,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from monitor.recorder import RunRecorder
 
-# Some 12,000 contacts: what a small tenant needs anyway is all that a large one may take.
-BUFFER_BYTES = 4_000_000
+# Some 27,000 contacts with three licenses each; a larger tenant takes no more.
+BUFFER_BYTES = 12_000_000
 CHECKPOINT_KIND = "checkpoint"
 _PARTITIONS_AT_ONCE = 2
 
@@ -86,12 +86,15 @@ class Enumeration:
         portal_id: PortalId,
         recorder: RunRecorder,
         out_of_time: Callable[[], bool],
+        *,
+        buffer_bytes: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._portal_id = portal_id
         self._recorder = recorder
         self._out_of_time = out_of_time
-        self._buffer: dict[int, list[StagedContact]] = {}
+        self._buffer_bytes = buffer_bytes if buffer_bytes is not None else BUFFER_BYTES
+        self._buffer: dict[int, list[bytes]] = {}
         self._buffered_bytes = 0
 
     async def run(
@@ -159,15 +162,13 @@ class Enumeration:
             for user in page.value:
                 contact = erasures.shown(contact_of(user, rooms, excluded))
                 encoded = encode_contact(contact)
-                self._buffer.setdefault(staging_partition(contact.user_id), []).append(
-                    (contact.user_id, encoded)
-                )
+                self._buffer.setdefault(staging_partition(contact.user_id), []).append(encoded)
                 self._buffered_bytes += len(encoded)
             seen += len(page.value)
             if page.next_link is None:
                 break
             out_of_time = self._out_of_time()
-            if out_of_time or self._buffered_bytes > BUFFER_BYTES:
+            if out_of_time or self._buffered_bytes > self._buffer_bytes:
                 checkpoint = await self._spill(
                     msgspec.structs.replace(checkpoint, seen=seen, next_link=page.next_link)
                 )
@@ -226,15 +227,23 @@ class Enumeration:
         self, checkpoint: Checkpoint, layout: Layout, overlay: Overlay, partition: int
     ) -> None:
         encoded: dict[UserId, bytes] = {}
+        contacts: dict[UserId, Contact] = {}
+
+        def take(staged: Iterable[bytes]) -> None:
+            for raw in staged:
+                contact = decode_contact(raw)
+                encoded[contact.user_id] = raw
+                contacts[contact.user_id] = contact
+
         width = 1 << (STAGING_BITS - layout.partition_bits)
         staged = range(partition * width, (partition + 1) * width)
         if checkpoint.chunks:
             async for chunk in self._ledger.staging.read(
                 self._portal_id, staged, checkpoint.chunks
             ):
-                encoded.update(chunk)
+                take(chunk)
         for index in staged:
-            encoded.update(self._buffer.pop(index, ()))
+            take(self._buffer.pop(index, ()))
         changes, standing = await self._ledger.contacts.replace_partition(
             self._portal_id,
             layout,
@@ -243,9 +252,11 @@ class Enumeration:
             keep_unseen=checkpoint.keep_unseen,
             overlay=overlay,
         )
-        contacts = {user_id: decode_contact(standing[user_id]) for user_id in sorted(standing)}
+        indexes = index_consumers(
+            {u: contacts.get(u) or decode_contact(standing[u]) for u in sorted(standing)}
+        )
         index_rows = await self._ledger.consumers.replace_partition(
-            self._portal_id, layout, partition, index_consumers(contacts)
+            self._portal_id, layout, partition, indexes
         )
         self._recorder.count("contacts_added", changes.added)
         self._recorder.count("contacts_changed", changes.changed)

@@ -186,7 +186,6 @@ def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerI
 
 # Staging sorts by the first byte of a user ID, as fine as partitions ever are.
 STAGING_BITS = MAX_PARTITION_BITS
-StagedContact = tuple[UserId, bytes]
 
 
 def staging_partition(user_id: UserId) -> int:

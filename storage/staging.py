@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from identifiers import PortalId
-from storage.blocks import StagedContact, join_properties, split_properties
+from storage.blocks import join_properties, split_properties
 
 if TYPE_CHECKING:
     from storage.tables import Tables
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TABLE = "Staging"
 # Rows of a large tenant hold some 16 KB each; a page of them stays within a few MB.
 _ROWS_PER_READ = 200
-_decoder = msgspec.msgpack.Decoder(list[StagedContact])
+_decoder = msgspec.msgpack.Decoder(list[bytes])
 
 
 class StagingStore:
@@ -27,7 +27,7 @@ class StagingStore:
         self._tables = tables
 
     async def write(
-        self, portal_id: PortalId, chunk: str, contacts: Mapping[int, Sequence[StagedContact]]
+        self, portal_id: PortalId, chunk: str, contacts: Mapping[int, Sequence[bytes]]
     ) -> None:
         """Writes the chunk of each staging partition; writing it again replaces it."""
         table = await self._tables.table(TABLE)
@@ -50,7 +50,7 @@ class StagingStore:
 
     async def read(
         self, portal_id: PortalId, partitions: range, chunks: Collection[str]
-    ) -> AsyncIterator[list[StagedContact]]:
+    ) -> AsyncIterator[list[bytes]]:
         """What the named chunks hold for the staging partitions, by name."""
         table = await self._tables.table(TABLE)
         async for row in self._tables.query(

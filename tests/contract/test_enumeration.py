@@ -81,7 +81,9 @@ class Budget:
 async def enumerate_users(ledger: Ledger, portal: Portal, run: Run, budget: Budget) -> Any:
     """One pass over the users, as an import makes it."""
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
-    enumeration = Enumeration(ledger, portal.portal_id, recorder, budget.spent)
+    enumeration = Enumeration(
+        ledger, portal.portal_id, recorder, budget.spent, buffer_bytes=4_000_000
+    )
     opened = ledger.graph(
         ledger.settings.cloud("Simulated"),
         portal.tenant_id,

@@ -448,17 +448,16 @@ async def test_a_filter_reads_a_bounded_part_and_goes_on(tables: Tables):
 async def test_staged_chunks_count_only_when_a_checkpoint_names_them(tables: Tables):
     store = StagingStore(tables)
     portal_id = new_portal_id()
-    one, two = new_user_id(), new_user_id()
-    await store.write(portal_id, "000000-aa", {3: [(one, b"a")], 4: [(two, b"b")]})
-    await store.write(portal_id, "000001-bb", {3: [(one, b"later")]})
-    await store.write(portal_id, "000001-cc", {3: [(one, b"killed")]})
+    await store.write(portal_id, "000000-aa", {3: [b"a"], 4: [b"b"]})
+    await store.write(portal_id, "000001-bb", {3: [b"later"]})
+    await store.write(portal_id, "000001-cc", {3: [b"killed"]})
     named = {"000000-aa"}
-    assert [c async for c in store.read(portal_id, range(3, 4), named)] == [[(one, b"a")]]
+    assert [c async for c in store.read(portal_id, range(3, 4), named)] == [[b"a"]]
     named.add("000001-bb")
     assert [c async for c in store.read(portal_id, range(3, 5), named)] == [
-        [(one, b"a")],
-        [(one, b"later")],
-        [(two, b"b")],
+        [b"a"],
+        [b"later"],
+        [b"b"],
     ]
     await store.clear(portal_id)
     assert [c async for c in store.read(portal_id, range(256), named)] == []
