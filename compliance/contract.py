@@ -1,15 +1,16 @@
 """Request and response models of the compliance routes."""
 
-from __future__ import annotations
-
 from datetime import date
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from compliance.model import HistoryDay, Position, Reason, Status
 from compliance.remedies import remedy
-from compliance.service import Summary
 from web.contract import Contract, Guid, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from compliance.service import Summary
 
 
 class RecalculateRequest(Contract):
@@ -79,7 +80,7 @@ class PositionView(Contract):
     managed: bool
 
     @classmethod
-    def of(cls, position: Position) -> PositionView:
+    def of(cls, position: "Position") -> "PositionView":
         """The view of a position."""
         return cls(
             portal_id=position.portal_id,
@@ -122,7 +123,7 @@ class SummaryView(Contract):
     calculated_at: Timestamp | None
 
     @classmethod
-    def of(cls, summary: Summary) -> SummaryView:
+    def of(cls, summary: "Summary") -> "SummaryView":
         """The view of a summary."""
         return cls.model_validate(summary)
 
@@ -139,6 +140,6 @@ class HistoryDayView(Contract):
     consumed_units: int
 
     @classmethod
-    def of(cls, day: HistoryDay) -> HistoryDayView:
+    def of(cls, day: "HistoryDay") -> "HistoryDayView":
         """The view of a day."""
         return cls.model_validate(day)

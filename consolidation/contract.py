@@ -1,13 +1,15 @@
 """Request and response models of the consolidated inventory."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
 from compliance.model import Status
-from consolidation.model import ConsolidatedLicense, ConsolidatedProduct
 from consolidation.names import RepositoryName
-from consolidation.service import Person, Repository
 from imports.model import ContactKind
 from web.contract import Contract, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from consolidation.model import ConsolidatedLicense, ConsolidatedProduct
+    from consolidation.service import Person, Repository
 
 
 class ConsolidateRequest(Contract):
@@ -34,7 +36,7 @@ class RepositoryView(Contract):
     shared_addresses: int | None
 
     @classmethod
-    def of(cls, repository: Repository) -> RepositoryView:
+    def of(cls, repository: "Repository") -> "RepositoryView":
         """The view of a repository."""
         state = repository.state
         return cls(
@@ -65,7 +67,7 @@ class ConsolidatedLicenseView(Contract):
     statuses: dict[Status, int]
 
     @classmethod
-    def of(cls, license_: ConsolidatedLicense) -> ConsolidatedLicenseView:
+    def of(cls, license_: "ConsolidatedLicense") -> "ConsolidatedLicenseView":
         """The view of a consolidated license."""
         return cls(
             sku_id=license_.sku_id,
@@ -97,7 +99,7 @@ class ConsolidatedProductView(Contract):
     persons: int
 
     @classmethod
-    def of(cls, product: ConsolidatedProduct) -> ConsolidatedProductView:
+    def of(cls, product: "ConsolidatedProduct") -> "ConsolidatedProductView":
         """The view of a consolidated product."""
         return cls(
             title=product.title,
@@ -133,7 +135,7 @@ class PersonView(Contract):
     contacts: list[PersonContactView]
 
     @classmethod
-    def of(cls, person: Person) -> PersonView:
+    def of(cls, person: "Person") -> "PersonView":
         """The view of a person."""
         return cls(
             person_id=person.key,

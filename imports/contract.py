@@ -1,12 +1,14 @@
 """Request and response models of the import routes."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from consolidation.names import RepositoryName
-from monitor.run import Run
 from web.contract import Contract, Guid
+
+if TYPE_CHECKING:
+    from monitor.run import Run
 
 
 class ImportRequest(Contract):
@@ -35,6 +37,6 @@ class RunStarted(Contract):
     location: str
 
     @classmethod
-    def of(cls, run: Run) -> RunStarted:
+    def of(cls, run: "Run") -> "RunStarted":
         """The answer for a queued run."""
         return cls(run_id=run.run_id, state=run.state, location=f"/api/runs/{run.run_id}")

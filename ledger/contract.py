@@ -1,10 +1,6 @@
 """Request and response models of licenses, products, contacts and consumers."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -13,8 +9,13 @@ from compliance.model import Consumer, PathKind
 from compliance.term import Term, days_until, term_of
 from identifiers import GroupId, PortalId, SkuId
 from imports.model import AssignmentPath, Contact, ContactKind, Group, License, Product
-from ledger.service import DirectoryNode
 from web.contract import Contract, Guid, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ledger.service import DirectoryNode
 
 
 class PortalQuery(PageQuery):
@@ -81,7 +82,7 @@ class LicenseView(Contract):
     removed_at: Timestamp | None
 
     @classmethod
-    def of(cls, license_: License, now: datetime) -> LicenseView:
+    def of(cls, license_: "License", now: "datetime") -> "LicenseView":
         """The view of a license."""
         return cls(**_license_fields(license_, now))
 
@@ -101,7 +102,9 @@ class LicenseDetails(LicenseView):
     groups: list[GroupView]
 
     @classmethod
-    def with_groups(cls, license_: License, groups: list[Group], now: datetime) -> LicenseDetails:
+    def with_groups(
+        cls, license_: "License", groups: "list[Group]", now: "datetime"
+    ) -> "LicenseDetails":
         """The view of a license and its groups."""
         return cls(
             **_license_fields(license_, now),
@@ -110,7 +113,7 @@ class LicenseDetails(LicenseView):
         )
 
 
-def _license_fields(license_: License, now: datetime) -> dict[str, Any]:
+def _license_fields(license_: "License", now: "datetime") -> "dict[str, Any]":
     return {
         "portal_id": license_.portal_id,
         "sku_id": license_.sku_id,
@@ -156,7 +159,7 @@ class ProductView(Contract):
     etag: str | None
 
     @classmethod
-    def of(cls, product: Product) -> ProductView:
+    def of(cls, product: "Product") -> "ProductView":
         """The view of a product."""
         return cls.model_validate(product)
 
@@ -174,10 +177,10 @@ class DirectoryView(Contract):
     path: str
     products: int
     total: int
-    directories: list[DirectoryView]
+    directories: "list[DirectoryView]"
 
     @classmethod
-    def of(cls, node: DirectoryNode) -> DirectoryView:
+    def of(cls, node: "DirectoryNode") -> "DirectoryView":
         """The view of a directory."""
         return cls.model_validate(node)
 
@@ -233,8 +236,8 @@ class ContactView(Contract):
 
     @classmethod
     def of(
-        cls, portal_id: PortalId, contact: Contact, groups: Mapping[GroupId, Group]
-    ) -> ContactView:
+        cls, portal_id: "PortalId", contact: "Contact", groups: "Mapping[GroupId, Group]"
+    ) -> "ContactView":
         """The view of a contact; `groups` give the paths their names."""
         return cls(
             portal_id=portal_id,
@@ -285,7 +288,7 @@ class ConsumerView(Contract):
     paths: list[PathView]
 
     @classmethod
-    def of(cls, consumer: Consumer, groups: Mapping[GroupId, Group]) -> ConsumerView:
+    def of(cls, consumer: "Consumer", groups: "Mapping[GroupId, Group]") -> "ConsumerView":
         """The view of a consumer; `groups` give the paths their names."""
         return cls(
             portal_id=consumer.portal_id,
@@ -303,7 +306,9 @@ class ConsumerView(Contract):
         )
 
 
-def _paths(paths: tuple[AssignmentPath, ...], groups: Mapping[GroupId, Group]) -> list[PathView]:
+def _paths(
+    paths: "tuple[AssignmentPath, ...]", groups: "Mapping[GroupId, Group]"
+) -> "list[PathView]":
     return [
         PathView(
             group_id=path.group_id,
@@ -316,6 +321,6 @@ def _paths(paths: tuple[AssignmentPath, ...], groups: Mapping[GroupId, Group]) -
     ]
 
 
-def _group_name(group_id: GroupId | None, groups: Mapping[GroupId, Group]) -> str | None:
+def _group_name(group_id: "GroupId | None", groups: "Mapping[GroupId, Group]") -> str | None:
     group = groups.get(group_id) if group_id is not None else None
     return group.display_name if group is not None else None

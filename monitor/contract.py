@@ -1,12 +1,13 @@
 """Request and response models of the monitor."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from monitor.health import CheckState
 from monitor.run import Run, State, Task, Trigger
 from web.contract import Contract, Guid, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class RunsQuery(PageQuery):
@@ -57,7 +58,7 @@ class RunView(Contract):
     error: RunErrorView | None
 
     @classmethod
-    def of(cls, run: Run) -> RunView:
+    def of(cls, run: "Run") -> "RunView":
         """The view of a run."""
         return cls.model_validate(run)
 
@@ -69,7 +70,7 @@ class RunDetails(RunView):
     children: list[RunView]
 
     @classmethod
-    def with_children(cls, run: Run, children: Sequence[Run]) -> RunDetails:
+    def with_children(cls, run: "Run", children: "Sequence[Run]") -> "RunDetails":
         """The view of a run and its children."""
         return cls(
             **RunView.of(run).model_dump(by_alias=False),

@@ -1,9 +1,6 @@
 """Request and response models of the portal routes."""
 
-from __future__ import annotations
-
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -30,6 +27,9 @@ from portals.service import (
 from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 from web.contract import Contract, Guid, Moment, PageQuery, Timestamp
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 _PEM_CHARACTERS = 20_000
 CONSOLIDATE = "Consolidate the portal's repository after each import."
 RECLAMATION_ALLOWED = (
@@ -46,7 +46,7 @@ class ClientSecretCredential(Contract):
     value: SecretStr = Field(description="The secret's value; kept in Key Vault only.")
     expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
-    def input(self) -> ClientSecretInput:
+    def input(self) -> "ClientSecretInput":
         """What the service takes."""
         return ClientSecretInput(
             self.value.get_secret_value(),
@@ -64,7 +64,7 @@ class CertificateCredential(Contract):
     pfx: SecretStr | None = Field(None, max_length=_PEM_CHARACTERS)
     passphrase: SecretStr | None = Field(None, max_length=1024)
 
-    def input(self) -> CertificateInput:
+    def input(self) -> "CertificateInput":
         """What the service takes."""
         return CertificateInput(
             self.certificate,
@@ -85,7 +85,7 @@ class DelegatedCredential(Contract):
     value: SecretStr | None = Field(None, description="The secret's value; kept in Key Vault only.")
     expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
-    def input(self) -> DelegatedInput:
+    def input(self) -> "DelegatedInput":
         """What the service takes."""
         return DelegatedInput(
             _revealed(self.value),
@@ -94,7 +94,7 @@ class DelegatedCredential(Contract):
         )
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
+def _revealed(secret: "SecretStr | None") -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
 
@@ -131,7 +131,7 @@ class TestConnectionRequest(ConnectionRequest):
     enabled: bool = True
     reclamation_allowed: bool = Field(False, description=RECLAMATION_ALLOWED)
 
-    def input(self) -> PortalInput:
+    def input(self) -> "PortalInput":
         """What the service takes."""
         return _portal_input(self, self.name or "unsaved", self.description, True)
 
@@ -145,17 +145,17 @@ class CreatePortalRequest(ConnectionRequest):
     enabled: bool = True
     reclamation_allowed: bool = Field(False, description=RECLAMATION_ALLOWED)
 
-    def input(self) -> PortalInput:
+    def input(self) -> "PortalInput":
         """What the service takes."""
         return _portal_input(self, self.name, self.description, self.enabled)
 
 
 def _portal_input(
-    request: TestConnectionRequest | CreatePortalRequest,
+    request: "TestConnectionRequest | CreatePortalRequest",
     name: str,
     description: str | None,
     enabled: bool,
-) -> PortalInput:
+) -> "PortalInput":
     return PortalInput(
         name=name,
         description=description or "",
@@ -192,7 +192,7 @@ class UpdatePortalRequest(Contract):
     repository: RepositoryName | None = None
     consolidate_after_import: bool | None = Field(None, description=CONSOLIDATE)
 
-    def change(self) -> PortalChange:
+    def change(self) -> "PortalChange":
         """What the service takes."""
         return PortalChange(
             name=self.name,
@@ -267,7 +267,7 @@ class ConnectionTestView(Contract):
     steps: list[TestStepView]
 
     @classmethod
-    def of(cls, test: ConnectionTest) -> ConnectionTestView:
+    def of(cls, test: "ConnectionTest") -> "ConnectionTestView":
         """The view of a test."""
         return cls.model_validate(test)
 
@@ -296,7 +296,7 @@ class PortalView(Contract):
     etag: str | None
 
     @classmethod
-    def of(cls, portal: Portal, now: datetime, warning_days: int) -> PortalView:
+    def of(cls, portal: "Portal", now: "datetime", warning_days: int) -> "PortalView":
         """The view of a portal; credentials within `warning_days` of their end are expiring."""
         credential = portal.credential
         expires_at = credential.expires_at
@@ -349,7 +349,7 @@ class PortalDeletedView(Contract):
     message: str
 
     @classmethod
-    def of(cls, deleted: PortalDeleted) -> PortalDeletedView:
+    def of(cls, deleted: "PortalDeleted") -> "PortalDeletedView":
         """The view of a deletion."""
         return cls.model_validate(deleted)
 
@@ -370,7 +370,7 @@ class AvailableLicensesView(Contract):
     value: list[AvailableLicenseView]
 
     @classmethod
-    def of(cls, available: list[AvailableLicense]) -> AvailableLicensesView:
+    def of(cls, available: "list[AvailableLicense]") -> "AvailableLicensesView":
         """The view of a choice."""
         return cls(value=[AvailableLicenseView.model_validate(item) for item in available])
 

@@ -1,19 +1,14 @@
 """Request and response models of reclamations."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from compliance.model import PathKind
 from errors import InvalidInput
 from identifiers import GroupId, PortalId, SkuId, UserId
-from imports.model import Group
-from monitor.run import Run
 from reclamation.model import (
     AuditAction,
     AuditEntry,
@@ -28,6 +23,12 @@ from reclamation.model import (
 from reclamation.service import PreviewRequest
 from spend.annual import Money, shown
 from web.contract import Contract, Guid, PageOf, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imports.model import Group
+    from monitor.run import Run
 
 Department = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -45,7 +46,7 @@ class RuleRequest(Contract):
         False, description="The license's plans come with another one that the contact holds."
     )
 
-    def rule(self) -> Rule:
+    def rule(self) -> "Rule":
         """What the service takes. Raises InvalidInput for a rule that means nobody."""
         if self.inactive_days is None and not (
             self.never_active or self.blocked or self.guest or self.duplicate
@@ -67,7 +68,7 @@ class ExclusionsRequest(Contract):
     )
     departments: list[Department] = Field([], max_length=500, description="In any case.")
 
-    def exclusions(self) -> Exclusions:
+    def exclusions(self) -> "Exclusions":
         """What the service takes."""
         return Exclusions(
             frozenset(UserId(str(contact_id)) for contact_id in self.contact_ids),
@@ -76,7 +77,7 @@ class ExclusionsRequest(Contract):
         )
 
 
-def _nobody() -> ExclusionsRequest:
+def _nobody() -> "ExclusionsRequest":
     return ExclusionsRequest(contact_ids=[], group_ids=[], departments=[])
 
 
@@ -91,7 +92,7 @@ class PreviewReclamationRequest(Contract):
     rule: RuleRequest
     exclusions: ExclusionsRequest = Field(default_factory=_nobody)
 
-    def input(self) -> PreviewRequest:
+    def input(self) -> "PreviewRequest":
         """What the service takes. Raises InvalidInput."""
         if (self.sku_ids is None) != self.all_licenses:
             raise InvalidInput(
@@ -141,7 +142,7 @@ class PreviewStarted(Contract):
     location: str
 
     @classmethod
-    def of(cls, reclamation: Reclamation, run: Run) -> PreviewStarted:
+    def of(cls, reclamation: "Reclamation", run: "Run") -> "PreviewStarted":
         """The answer for a queued preview."""
         return cls(
             preview_id=reclamation.reclamation_id,
@@ -160,7 +161,7 @@ class ReclamationStarted(Contract):
     location: str
 
     @classmethod
-    def of(cls, reclamation: Reclamation, run: Run) -> ReclamationStarted:
+    def of(cls, reclamation: "Reclamation", run: "Run") -> "ReclamationStarted":
         """The answer for a queued run."""
         return cls(
             reclamation_id=reclamation.reclamation_id,
@@ -227,7 +228,7 @@ class ReclamationView(Contract):
     undo_run_id: str | None
 
     @classmethod
-    def of(cls, reclamation: Reclamation, now: datetime) -> ReclamationView:
+    def of(cls, reclamation: "Reclamation", now: "datetime") -> "ReclamationView":
         """The view of a reclamation at `now`; a preview may have expired by then."""
         expired = reclamation.state == "ready" and now >= reclamation.expires_at
         exclusions = reclamation.exclusions
@@ -301,7 +302,7 @@ class ReclamationItemView(Contract):
     changed_at: Timestamp | None
 
     @classmethod
-    def of(cls, item: Item, groups: Mapping[GroupId, Group]) -> ReclamationItemView:
+    def of(cls, item: "Item", groups: "Mapping[GroupId, Group]") -> "ReclamationItemView":
         """The view of an item, its groups named."""
         saving = None
         if item.annual_cost is not None and item.currency is not None:
@@ -360,6 +361,6 @@ class AuditEntryView(Contract):
     request_id: str | None
 
     @classmethod
-    def of(cls, entry: AuditEntry) -> AuditEntryView:
+    def of(cls, entry: "AuditEntry") -> "AuditEntryView":
         """The view of an entry."""
         return cls.model_validate(entry)

@@ -1,25 +1,25 @@
 """Request and response models of spend; amounts are decimal strings in the currency beside them."""
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from compliance.model import PathKind, Reason, Status
 from errors import InvalidInput
-from identifiers import RunId
 from spend.annual import Money, shown
 from spend.chargeback import Charge, ChargeKind
-from spend.figures import Cost, CurrencyTotals, LicenseSpend, SpendSummary
 from spend.forecast import DayCount, Forecast, State, Trend
 from spend.model import Cause, Dimension, Frequency, OverlapKind, Price, SeatCause
 from spend.renewals import Renewal, RenewalKind
-from spend.service import ContractCost, SeatFinding
 from usage.services import services_of
 from web.contract import Contract, Guid, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from identifiers import RunId
+    from spend.figures import Cost, CurrencyTotals, LicenseSpend, SpendSummary
+    from spend.service import ContractCost, SeatFinding
 
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 Day = Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)]
@@ -39,7 +39,7 @@ class ContractRequest(Contract):
     effective_date: Day | None = Field(None, description="First day of the contract.")
     end_date: Day | None = Field(None, description="Last day of the contract; absent: no end.")
 
-    def price(self) -> Price | None:
+    def price(self) -> "Price | None":
         """What the service takes. Raises InvalidInput where a part of a price is missing."""
         parts = {
             "amount": self.amount,
@@ -65,11 +65,11 @@ class ContractRequest(Contract):
         )
 
 
-def _amount(money: Money | None) -> Decimal | None:
+def _amount(money: "Money | None") -> "Decimal | None":
     return Decimal(shown(money)) if money is not None else None
 
 
-def _exact(money: Money) -> Decimal:
+def _exact(money: "Money") -> "Decimal":
     return Decimal(shown(money))
 
 
@@ -91,7 +91,7 @@ class ContractView(Contract):
     recalculation_run_id: str | None
 
     @classmethod
-    def of(cls, cost: ContractCost, run_id: RunId | None = None) -> ContractView:
+    def of(cls, cost: "ContractCost", run_id: "RunId | None" = None) -> "ContractView":
         """The view of a contract; `run_id` recalculates the figures that depend on it."""
         price = cost.contract.price
         return cls(
@@ -124,7 +124,7 @@ class CostView(Contract):
     annual: Decimal | None
 
     @classmethod
-    def of(cls, cost: Cost) -> CostView:
+    def of(cls, cost: "Cost") -> "CostView":
         """The view of a cost."""
         return cls(seats=cost.seats, annual=_amount(cost.annual))
 
@@ -139,7 +139,7 @@ class WasteView(Contract):
     total: CostView
 
     @classmethod
-    def of(cls, waste: dict[Cause, Cost], total: Cost) -> WasteView:
+    def of(cls, waste: "dict[Cause, Cost]", total: "Cost") -> "WasteView":
         """The view of waste."""
         return cls(
             never_assigned=CostView.of(waste["never_assigned"]),
@@ -180,7 +180,7 @@ class SpendView(Contract):
     calculated_at: Timestamp
 
     @classmethod
-    def of(cls, spend: LicenseSpend) -> SpendView:
+    def of(cls, spend: "LicenseSpend") -> "SpendView":
         """The view of a license's spend."""
         figures = spend.figures
         seats = figures.seats
@@ -225,7 +225,7 @@ class CurrencyTotalsView(Contract):
     right_sizing: CostView
 
     @classmethod
-    def of(cls, totals: CurrencyTotals) -> CurrencyTotalsView:
+    def of(cls, totals: "CurrencyTotals") -> "CurrencyTotalsView":
         """The view of the sums."""
         return cls(
             currency=totals.currency,
@@ -249,7 +249,7 @@ class SpendSummaryView(Contract):
     stale: bool
 
     @classmethod
-    def of(cls, summary: SpendSummary) -> SpendSummaryView:
+    def of(cls, summary: "SpendSummary") -> "SpendSummaryView":
         """The view of a summary."""
         return cls(
             licenses=summary.licenses,
@@ -285,7 +285,7 @@ class ChargeView(Contract):
     wasted: Decimal
 
     @classmethod
-    def of(cls, charge: Charge) -> ChargeView:
+    def of(cls, charge: "Charge") -> "ChargeView":
         """The view of a charge."""
         return cls(
             kind=charge.kind,
@@ -329,7 +329,7 @@ class SeatView(Contract):
     path: PathKind
 
 
-def _seat(found: SeatFinding) -> dict[str, str | None]:
+def _seat(found: "SeatFinding") -> "dict[str, str | None]":
     contact = found.contact
     return {
         "portal_id": found.portal_id,
@@ -353,7 +353,7 @@ class WastedSeatView(SeatView):
     currency: str | None
 
     @classmethod
-    def of(cls, found: SeatFinding) -> WastedSeatView:
+    def of(cls, found: "SeatFinding") -> "WastedSeatView":
         """The view of a wasted seat."""
         return cls.model_validate(
             {
@@ -382,7 +382,7 @@ class OverlapView(SeatView):
     currency: str | None
 
     @classmethod
-    def of(cls, found: SeatFinding) -> OverlapView:
+    def of(cls, found: "SeatFinding") -> "OverlapView":
         """The view of an overlap."""
         return cls.model_validate(
             {
@@ -408,7 +408,7 @@ class RightSizingView(SeatView):
     lost_plans: list[str]
 
     @classmethod
-    def of(cls, found: SeatFinding) -> RightSizingView:
+    def of(cls, found: "SeatFinding") -> "RightSizingView":
         """The view of a proposal."""
         return cls.model_validate(
             {
@@ -446,7 +446,7 @@ class RenewalView(Contract):
     currency: str | None
 
     @classmethod
-    def of(cls, renewal: Renewal, today: date) -> RenewalView:
+    def of(cls, renewal: "Renewal", today: "date") -> "RenewalView":
         """The view of a renewal."""
         figures, annual = renewal.spend.figures, renewal.spend.annual
         return cls(
@@ -513,10 +513,10 @@ class ForecastView(Contract):
         portal_id: str,
         sku_id: str,
         entitled: int,
-        history: list[DayCount],
-        found: Forecast,
-        drawn: list[ProjectionView],
-    ) -> ForecastView:
+        history: "list[DayCount]",
+        found: "Forecast",
+        drawn: "list[ProjectionView]",
+    ) -> "ForecastView":
         """The view of a forecast."""
         return cls(
             portal_id=portal_id,
@@ -533,7 +533,7 @@ class ForecastView(Contract):
         )
 
 
-def projection(line: Trend | None, days: list[date]) -> list[ProjectionView]:
+def projection(line: "Trend | None", days: "list[date]") -> "list[ProjectionView]":
     """The trend on these days; nothing without one. Consumption is never below zero."""
     if line is None:
         return []

@@ -1,15 +1,12 @@
 """Request and response models of the usage routes."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from graph.permissions import needs_of
 from imports.model import Contact, ContactKind, License
-from portals.model import Portal
 from usage.activity import (
     Category,
     covered_services,
@@ -37,8 +34,11 @@ from usage.model import (
     UsageStatus,
     UsageTask,
 )
-from usage.queries import HybridContact, UsedContact
 from web.contract import Contract, Guid, PageQuery, Timestamp
+
+if TYPE_CHECKING:
+    from portals.model import Portal
+    from usage.queries import HybridContact, UsedContact
 
 _MEGABYTE = 1024 * 1024
 SyncState = Literal["synced", "no_longer_synced", "never_synced"]
@@ -115,7 +115,7 @@ class ActivationView(Contract):
     shared_computer: bool
 
     @classmethod
-    def of(cls, activation: Activation) -> ActivationView:
+    def of(cls, activation: "Activation") -> "ActivationView":
         """The view of an activation."""
         return cls(
             product=activation.product,
@@ -139,7 +139,7 @@ class RosterDates(Contract):
     one_drive: date | None
 
     @classmethod
-    def of(cls, status: UsageStatus | None) -> RosterDates:
+    def of(cls, status: "UsageStatus | None") -> "RosterDates":
         """The refresh dates of a run's reports."""
         dates = status.refreshed_on if status is not None else {}
         return cls(
@@ -182,7 +182,7 @@ class RosterRow(Contract):
     refreshed_on: RosterDates
 
     @classmethod
-    def of(cls, row: UsedContact, today: date) -> RosterRow:
+    def of(cls, row: "UsedContact", today: "date") -> "RosterRow":
         """The view of a contact."""
         contact = row.contact
         usage = row.usage or Usage(contact.user_id)
@@ -260,7 +260,7 @@ class AccessRow(Contract):
     days_since_last_activity: int | None
 
     @classmethod
-    def of(cls, row: UsedContact, view: Literal["7", "11"], today: date) -> AccessRow:
+    def of(cls, row: "UsedContact", view: Literal["7", "11"], today: "date") -> "AccessRow":
         """The view of a contact."""
         status, usage = row.status, row.usage
         covered = covered_services(status)
@@ -317,8 +317,8 @@ class LicenseUseView(Contract):
 
     @classmethod
     def of(
-        cls, license_: License, status: UsageStatus | None, use: LicenseUse | None
-    ) -> LicenseUseView:
+        cls, license_: "License", status: "UsageStatus | None", use: "LicenseUse | None"
+    ) -> "LicenseUseView":
         """The view of a license; without a usage run nothing is known of it."""
         covered = covered_services(status)
         return cls(
@@ -367,7 +367,7 @@ class DeviceView(Contract):
     installed: list[InstalledAppView]
 
     @classmethod
-    def of(cls, portal_id: str, device: Device) -> DeviceView:
+    def of(cls, portal_id: str, device: "Device") -> "DeviceView":
         """The view of a device."""
         return cls(
             portal_id=portal_id,
@@ -415,8 +415,8 @@ class HybridView(Contract):
 
     @classmethod
     def of(
-        cls, portal: Portal, status: UsageStatus, family: Family, position: FamilyPosition
-    ) -> HybridView:
+        cls, portal: "Portal", status: "UsageStatus", family: "Family", position: "FamilyPosition"
+    ) -> "HybridView":
         """The view of a position."""
         kinds: tuple[Category, ...] = ("used", "rarely_used", "unused", "unreported")
         return cls(
@@ -458,7 +458,7 @@ class HybridContactView(Contract):
     devices: list[HybridDeviceView]
 
     @classmethod
-    def of(cls, row: HybridContact) -> HybridContactView:
+    def of(cls, row: "HybridContact") -> "HybridContactView":
         """The view of a contact's position."""
         return cls(
             portal_id=row.portal_id,
@@ -509,7 +509,7 @@ class UsageStatusView(Contract):
     run_id: str | None
 
     @classmethod
-    def of(cls, portal: Portal, status: UsageStatus | None, remedy: str) -> UsageStatusView:
+    def of(cls, portal: "Portal", status: "UsageStatus | None", remedy: str) -> "UsageStatusView":
         """The view of a portal's status; `remedy` tells how names are shown."""
         concealed = status is not None and status.concealed
         return cls(
@@ -530,7 +530,7 @@ class UsageStatusView(Contract):
         )
 
 
-def _task_view(task: UsageTask, portal: Portal, status: UsageStatus | None) -> TaskView:
+def _task_view(task: "UsageTask", portal: "Portal", status: "UsageStatus | None") -> "TaskView":
     lacks = status.unavailable.get(task) if status is not None else None
     state: TaskState = "not_run"
     if task not in portal.tasks:
@@ -544,17 +544,17 @@ def _task_view(task: UsageTask, portal: Portal, status: UsageStatus | None) -> T
     return TaskView(task=task, state=state, permission=needs_of([task])[0].permission, lacks=lacks)
 
 
-def _sync_state(contact: Contact) -> SyncState:
+def _sync_state(contact: "Contact") -> "SyncState":
     if contact.on_premises_sync is None:
         return "never_synced"
     return "synced" if contact.on_premises_sync else "no_longer_synced"
 
 
-def _activity_state(inactive: bool | None) -> ActivityState:
+def _activity_state(inactive: bool | None) -> "ActivityState":
     if inactive is None:
         return "unknown"
     return "inactive" if inactive else "active"
 
 
-def _megabytes(size: int | None) -> float | None:
+def _megabytes(size: int | None) -> "float | None":
     return round(size / _MEGABYTE, 1) if size is not None else None

@@ -1,7 +1,5 @@
 """The base of every request and response model: camelCase JSON, nothing unknown accepted."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -20,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from identifiers import canonical_guid
 
 
-def _utc_text(moment: datetime) -> str:
+def _utc_text(moment: "datetime") -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -31,7 +29,7 @@ Timestamp = Annotated[
 ]
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _in_utc(moment: "datetime") -> "datetime":
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -88,6 +86,13 @@ class PageOf(Contract, Generic[Row]):
     continuation: str | None = None
 
 
+class FieldProblem(BaseModel):
+    """One field of the request that cannot be used."""
+
+    field: str
+    message: str
+
+
 class Problem(BaseModel):
     """An error as RFC 9457 describes it, with our code and remedy."""
 
@@ -99,13 +104,3 @@ class Problem(BaseModel):
     remedy: str
     field: str | None = None
     errors: list[FieldProblem] | None = None
-
-
-class FieldProblem(BaseModel):
-    """One field of the request that cannot be used."""
-
-    field: str
-    message: str
-
-
-Problem.model_rebuild()

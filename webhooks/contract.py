@@ -1,7 +1,5 @@
 """Request and response models of the webhook routes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -48,7 +46,7 @@ class WebhookView(Contract):
     created_at: Timestamp
 
     @classmethod
-    def of(cls, webhook: Webhook) -> WebhookView:
+    def of(cls, webhook: "Webhook") -> "WebhookView":
         """The view of a webhook."""
         return cls.model_validate(webhook)
 
@@ -59,7 +57,7 @@ class WebhookCreated(WebhookView):
     signing_key: str | None
 
     @classmethod
-    def with_key(cls, webhook: Webhook, signing_key: str | None) -> WebhookCreated:
+    def with_key(cls, webhook: "Webhook", signing_key: str | None) -> "WebhookCreated":
         """The view of a new webhook."""
         return cls(**WebhookView.of(webhook).model_dump(by_alias=False), signing_key=signing_key)
 
@@ -79,7 +77,7 @@ class FactView(Contract):
     value: str | int
 
     @classmethod
-    def of(cls, fact: Fact) -> FactView:
+    def of(cls, fact: "Fact") -> "FactView":
         """The view of a fact."""
         return cls.model_validate(fact)
 
@@ -99,7 +97,7 @@ class DeliveryView(Contract):
     error: str | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> DeliveryView:
+    def of(cls, delivery: "Delivery") -> "DeliveryView":
         """The view of a delivery."""
         return cls(
             event_id=delivery.event.event_id,
@@ -128,6 +126,6 @@ class AlertView(Contract):
     sku_id: str | None
 
     @classmethod
-    def of(cls, alert: Alert) -> AlertView:
+    def of(cls, alert: "Alert") -> "AlertView":
         """The view of an alert."""
         return cls.model_validate(alert)
