@@ -80,8 +80,8 @@ param authClientId string = ''
 @description('Address that alerts and the budget write to. Empty: alerts show in the Azure portal only.')
 param alertEmail string = ''
 
-@description('Monthly costs of the resource group, in the currency of the subscription, above which the budget warns.')
-@minValue(1)
+@description('Monthly costs of the resource group, in the currency of the subscription, above which the budget warns. 0: no budget; some kinds of subscription allow none.')
+@minValue(0)
 param budgetAmount int = 50
 
 @description('First day of the budget\'s first month, yyyy-MM-01. Azure lets nobody change it later: the first deployment\'s value is kept by azd.')
@@ -264,7 +264,7 @@ module workbook 'modules/workbook.bicep' = {
   }
 }
 
-module budget 'modules/budget.bicep' = {
+module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
   name: 'budget'
   scope: group
   params: {
