@@ -96,3 +96,33 @@ def test_secrets_are_neither_parameters_nor_outputs() -> None:
         assert "listKeys(" not in text
         assert "getSecret(" not in text
         assert "@secure()" not in text
+
+
+def undeclared(path: Path) -> set[str]:
+    """Names that are used in a module's expressions and that nothing in it declares."""
+    text = code(path)
+    # descriptions of many lines, decorators' arguments, and what introduces a declaration
+    text = re.sub(r"(?m)^(param|var|output) (\w+)( \w+)?", r"", text)
+    text = re.sub(r"(?m)^(resource|module) \w+", "", text)
+    text = re.sub(r"(?m)^(targetScope|extension) .*$", "", text)
+    loops = set(re.findall(r"\bfor (\w+) in\b", text))
+    for pair in re.findall(r"\bfor \((\w+), (\w+)\) in\b", text):
+        loops |= set(pair)
+    lambdas = set(re.findall(r"\b(\w+) =>", text))
+    # a name alone: no property, no key, no function, no decorator
+    used = set(re.findall(r"(?<![\w.@])([A-Za-z_]\w*)\b(?!\s*[:(])(?!\s*=>)", text))
+    used |= set(re.findall(r"\? ([A-Za-z_]\w*) :", text))
+    names = {name for listed in declared(path).values() for name in listed}
+    words = {"true", "false", "null", "if", "for", "in", "existing", "string", "int", "bool"}
+    return used - names - loops - lambdas - words - {"object", "array"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_every_name_is_declared(module: Path) -> None:
+    assert undeclared(module) == set()
+
+
+def test_a_misspelt_name_is_seen(tmp_path: Path) -> None:
+    module = tmp_path / "x.bicep"
+    module.write_text("param location string\nvar where = locaton\noutput o string = '${wher}'\n")
+    assert undeclared(module) == {"locaton", "wher"}
