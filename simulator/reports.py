@@ -203,7 +203,9 @@ def _nested(name: str, rows: list[Row], period: str | None) -> list[dict[str, An
 
 
 def _camel(column: str) -> str:
-    words = re.sub(r"[^A-Za-z0-9 ]", "", column).replace("(", "").split()
+    """The property of a column: its unit becomes part of the name, in another form."""
+    named = column.replace(" (Byte)", " In Bytes").replace("URL", "Url")
+    words = re.sub(r"[^A-Za-z0-9 ]", "", named).split()
     joined = "".join(word[0].upper() + word[1:] for word in words)
     return joined[0].lower() + joined[1:]
 
