@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -47,25 +47,16 @@ class WorkQueue:
                 return 0
         return properties.approximate_message_count or 0
 
-    async def peek(self, queue: str, number: int) -> Sequence[bytes]:
-        """Up to 32 messages, left where they are; none if the queue does not exist."""
-        with translated(f"the queue {queue}"):
-            try:
-                found = await self._client(queue).peek_messages(max_messages=min(number, 32))
-            except ResourceNotFoundError:
-                return []
-        return [message.content for message in found]
-
     async def browse(self, queue: str, number: int) -> AsyncIterator[bytes]:
         """Up to `number` messages, which stay in the queue; none if it does not exist.
 
-        Unlike `peek` it goes beyond the first 32: it hides each for half a
-        minute, so that the next ones come up.
+        Peeking would show the first 32 only; this hides each for half a minute,
+        so that the next ones come up.
         """
         with translated(f"the queue {queue}"):
             try:
                 messages = self._client(queue).receive_messages(
-                    messages_per_page=32,
+                    messages_per_page=min(32, number),
                     max_messages=number,
                     visibility_timeout=_HIDDEN_WHILE_BROWSING_SECONDS,
                 )

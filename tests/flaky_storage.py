@@ -7,19 +7,19 @@ import re
 from types import TracebackType
 from typing import Self
 
-_TABLE_ENDPOINT = re.compile(r"TableEndpoint=http://([0-9.]+):([0-9]+)/")
-
 
 class FlakyStorage:
-    """Relays table calls to the storage of a connection string; use as an async context manager.
+    """Relays calls to tables or queues of a connection string; use as an async context manager.
 
     `lose` loses the answers to the next requests that contain a text: they
     reach storage, and their connection breaks when it answers. While `silent`,
     connections are taken, and nothing is ever answered.
     """
 
-    def __init__(self, connection_string: str) -> None:
-        found = _TABLE_ENDPOINT.search(connection_string)
+    def __init__(self, connection_string: str, service: str = "Table") -> None:
+        self._endpoint = re.compile(rf"{service}Endpoint=http://([0-9.]+):([0-9]+)/")
+        self._service = service
+        found = self._endpoint.search(connection_string)
         assert found is not None
         self._upstream = (found.group(1), int(found.group(2)))
         self._original = connection_string
@@ -49,7 +49,8 @@ class FlakyStorage:
     def connection_string(self) -> str:
         """The connection string that leads through here."""
         port = self._server.sockets[0].getsockname()[1]
-        return _TABLE_ENDPOINT.sub(f"TableEndpoint=http://127.0.0.1:{port}/", self._original)
+        here = f"{self._service}Endpoint=http://127.0.0.1:{port}/"
+        return self._endpoint.sub(here, self._original)
 
     def lose(self, number: int, *, containing: str, then_silent: bool = False) -> None:
         """Loses the answers to the next `number` requests that contain the text."""

@@ -131,6 +131,22 @@ async def test_silent_storage_is_told_within_seconds_by_all_who_wait(
     await store.save(make_run())
 
 
+async def test_silent_queues_are_told_within_seconds(settings: Settings):
+    async with FlakyStorage(settings.storage_connection or "", "Queue") as relay:
+        queue = open_queue(
+            read_settings(
+                {"AzureWebJobsStorage": relay.connection_string, "STORAGE_TIMEOUT_SECONDS": "1"}
+            ),
+            _no_identity,
+        )
+        relay.silent = True
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            await queue.send("imports", b"{}")
+        assert time.monotonic() - began < 8
+        await queue.close()
+
+
 @pytest.mark.parametrize("text", ["rubbish", "AccountName=a", "DefaultEndpointsProtocol=https;x"])
 async def test_a_malformed_connection_string_names_its_setting(text: str):
     settings = read_settings({"AzureWebJobsStorage": text})

@@ -480,12 +480,12 @@ async def test_groups_and_catalogue_are_replaced(tables: Tables):
     assert await catalogue.state() == CatalogueState(NOW, '"2"')
 
 
-async def test_messages_are_sent_delayed_and_peeked(queue: WorkQueue):
+async def test_messages_are_sent_delayed_and_browsed(queue: WorkQueue):
     assert await queue.length("imports") == 0
-    assert await queue.peek("imports", 5) == []
+    assert [m async for m in queue.browse("imports", 5)] == []
     await queue.send("imports", b'{"a":1}')
     await queue.send("imports", b"later", delay_seconds=60)
-    assert await queue.peek("imports", 5) == [b'{"a":1}']
+    assert [m async for m in queue.browse("imports", 5)] == [b'{"a":1}']
     assert await queue.length("imports") == 2
 
 
