@@ -13,11 +13,14 @@ from rich.console import Console
 
 from devhost.api import ApiError, LedgerApi
 from devhost.demo_cast import EXCLUDED, Member, appear
+from devhost.demo_spend import contract_of, wrong_waste
 from devhost.demo_view import (
     compliance_table,
     consumers_table,
+    money,
     remedies_table,
     runs_table,
+    spend_table,
     steps_table,
     tests_table,
 )
@@ -49,16 +52,20 @@ class Demo:
         tests = self._connect(members)
         imports = self._run("Import", "imports", {})
         self._run("Recalculation", "compliance/recalculate", {})
+        self._enter_contracts(members[0])
+        self._run("Usage of Contoso", f"portals/{self._portal_ids[members[0].name]}/usage", {})
         self._exclude(members[0])
         chosen = {"portalIds": [self._portal_ids[members[0].name]]}
         self._run("Recalculation of Contoso", "compliance/recalculate", chosen)
         positions = self._show_compliance()
         self._show_consumers(positions)
+        spends = self._show_spend(members[0])
         truths = {m.name: self._control.truth(m.tenant_id) for m in members if m.connects}
         return [
             *wrong_tests(members, tests),
             *wrong_imports(members, imports),
             *wrong_positions(positions, truths),
+            *wrong_waste(spends, self._control.truth(members[0].tenant_id, users=True)),
         ]
 
     def _create_tenants(self) -> list[Member]:
@@ -107,6 +114,40 @@ class Demo:
             highlight=False,
         )
         return children
+
+    def _enter_contracts(self, member: Member) -> None:
+        self._title(f"Enter what {member.name} pays")
+        portal_id = self._portal_ids[member.name]
+        part_numbers = self._control.truth(member.tenant_id)["part_numbers"]
+        for part_number, sku_id in part_numbers.items():
+            body = contract_of(part_number)
+            if body is None:
+                continue
+            contract = self._api.call("PUT", f"licenses/{portal_id}/{sku_id}/contract", body)
+            said = (
+                f"{money(contract['annualSpend'], contract['currency'])} a year,"
+                f" {money(contract['unitCost'], contract['currency'])} a unit"
+                if contract["managed"]
+                else "unmanaged: left out of every figure"
+            )
+            self._console.print(f"  {part_number}: {said}", highlight=False)
+
+    def _show_spend(self, member: Member) -> list[Row]:
+        self._title(f"What {member.name} could save")
+        portal_id = self._portal_ids[member.name]
+        spends: list[Row] = list(self._api.every("spend", portalId=portal_id))
+        self._console.print(spend_table(spends))
+        for totals in self._api.call("GET", f"spend/summary?portalId={portal_id}")["currencies"]:
+            currency, waste = totals["currency"], totals["waste"]
+            if waste is None:
+                continue
+            self._console.print(
+                f"  [bold]Saving found: {money(waste['total']['annual'], currency)}[/bold] of"
+                f" {money(totals['annualSpend'], currency)} a year, in"
+                f" {waste['total']['seats']:,} wasted seats.",
+                highlight=False,
+            )
+        return spends
 
     def _exclude(self, member: Member) -> None:
         sku_id = self._control.truth(member.tenant_id)["part_numbers"][EXCLUDED]

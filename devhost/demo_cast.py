@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simulator.control import Control
+from simulator.control import IMPORT_PERMISSIONS, Control
 
 EXCLUDED = "VISIOCLIENT"
+USAGE_PERMISSIONS = ("Reports.Read.All", "ReportSettings.Read.All", "AuditLog.Read.All")
 
 _CONTOSO = {
     "name": "Contoso",
@@ -70,7 +71,8 @@ def appear(control: Control) -> list[Member]:
     """
     right, wrong = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     contoso, contoso_client = control.create_tenant(**_CONTOSO), str(uuid.uuid4())
-    control.register(contoso, contoso_client, secret=right)
+    permissions = [*IMPORT_PERMISSIONS, *USAGE_PERMISSIONS]
+    control.register(contoso, contoso_client, secret=right, permissions=permissions)
     fabrikam, fabrikam_client = control.create_tenant(**_FABRIKAM), str(uuid.uuid4())
     certificate, private_key = make_certificate("Ledger365 at Fabrikam")
     control.register(fabrikam, fabrikam_client, certificates=[certificate])
@@ -83,7 +85,10 @@ def appear(control: Control) -> list[Member]:
             contoso,
             "client secret",
             True,
-            _portal("Contoso", contoso, contoso_client, _secret(right, until)),
+            {
+                **_portal("Contoso", contoso, contoso_client, _secret(right, until)),
+                "tasks": ["access", "sign_ins"],
+            },
         ),
         Member(
             "Fabrikam",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -93,6 +94,42 @@ def compliance_table(positions: Sequence[Row]) -> Table:
         )
         previous = name
     return table
+
+
+_CAUSES = {
+    "neverAssigned": "never assigned",
+    "blocked": "of blocked people",
+    "duplicate": "covered by others",
+    "inactive": "inactive",
+}
+
+
+def spend_table(spends: Sequence[Row]) -> Table:
+    """What licenses cost a year, and what of that is for seats nobody needs."""
+    table = _table("License", "Spend a year", "Wasted seats", "Wasted a year")
+    for name in ("Spend a year", "Wasted a year"):
+        column = next(column for column in table.columns if column.header == name)
+        column.justify = "right"
+        column.no_wrap = True
+    for spend in spends:
+        waste, currency = spend["waste"], spend["currency"]
+        seats = [
+            f"{waste[cause]['seats']:,} {said}"
+            for cause, said in _CAUSES.items()
+            if waste and waste[cause]["seats"]
+        ]
+        table.add_row(
+            spend["title"],
+            money(spend["annualSpend"], currency),
+            "\n".join(seats) if waste else "not known",
+            Text(money(waste["total"]["annual"], currency) if waste else "–", "bold"),
+        )
+    return table
+
+
+def money(amount: str | None, currency: str | None) -> str:
+    """An amount with its currency, a dash for none."""
+    return "–" if amount is None else f"{Decimal(amount):,} {currency}"
 
 
 def remedies_table(positions: Sequence[Row]) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 
 from devhost.demo import wrong_imports, wrong_positions, wrong_tests
 from devhost.demo_cast import Member
+from devhost.demo_spend import contract_of, wrong_waste
 
 MEMBERS = [
     Member("Contoso", "t1", "client secret", True, {}),
@@ -56,3 +57,27 @@ def test_tests_and_imports_must_pass_or_fail_as_the_credentials_are() -> None:
     failed = {"portalName": "Litware", "state": "Failed", "error": {"code": "token_rejected"}}
     assert wrong_imports(MEMBERS, [done, failed]) == []
     assert wrong_imports(MEMBERS, [done]) == ["Litware has no import."]
+
+
+def test_waste_must_be_that_of_the_tenant() -> None:
+    truth = {
+        "entitled": {"s1": 10},
+        "consumed": {"s1": 7},
+        "users": {
+            "ada": {"enabled": False, "seats": ["s1"]},
+            "bo": {"enabled": True, "seats": ["s1"]},
+        },
+    }
+    waste = {"neverAssigned": {"seats": 3}, "blocked": {"seats": 1}}
+    spend = {"skuId": "s1", "skuPartNumber": "SPE_E3", "waste": waste}
+    assert wrong_waste([spend, {**spend, "waste": None}], truth) == []
+    wrong = {**spend, "waste": {**waste, "blocked": {"seats": 2}}}
+    assert wrong_waste([wrong], truth) == ["SPE_E3: 2 seats blocked, in truth 1."]
+
+
+def test_contracts_are_entered_where_there_is_something_to_say() -> None:
+    assert contract_of("SPE_F1") is None
+    assert contract_of("WINDOWS_STORE") == {"managed": False}
+    entered = contract_of("SPE_E3")
+    assert entered is not None
+    assert entered["effectiveDate"]
