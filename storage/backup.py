@@ -59,7 +59,7 @@ TABLES = (
 )  # fmt: skip
 # What belongs to work under way, and means nothing without it.
 PASSING = frozenset({STAGING, AUTHORIZATIONS})
-_PASSING_STATE = frozenset({sync_state.LEASE_KIND, schema.CHECKPOINT_KIND})
+_PASSING_STATE = frozenset({schema.CHECKPOINT_KIND})
 _FORMAT = "ledger365-tables"
 _ROWS_AT_ONCE = 1000
 _LARGEST_INT32 = 2**31 - 1
@@ -191,7 +191,7 @@ async def _lines(tables: Tables, name: str) -> AsyncIterator[Line]:
     # the SDK's own rows, since ours no longer tell 64-bit numbers from others
     async for entity in table.list_entities(results_per_page=_ROWS_AT_ONCE):
         partition, row = entity["PartitionKey"], entity["RowKey"]
-        if name == sync_state.TABLE and row in _PASSING_STATE:
+        if name == sync_state.TABLE and (row in _PASSING_STATE or _is_lease(entity)):
             continue
         yield Line(
             name,
@@ -263,7 +263,8 @@ def _etags(rows: dict[tuple[str, str], Row]) -> dict[tuple[str, str], Any]:
 
 
 def _is_lease(row: Row) -> bool:
-    return bool(row["RowKey"] == sync_state.LEASE_KIND)
+    """Whether the row is a lease, whatever work it is for."""
+    return "Owner" in row and "ExpiresAt" in row
 
 
 async def _holds_anything(tables: Tables, name: str) -> bool:

@@ -202,11 +202,12 @@ async def test_a_file_that_is_not_whole_changes_nothing(tables: Tables, tmp_path
     assert sum(1 for _ in read_backup(file)) == len(lines) - 2
 
 
-async def test_an_import_under_way_is_not_exported_half(tables: Tables, tmp_path: Path):
+@pytest.mark.parametrize("kind", ["lease", "usage-lease"])
+async def test_work_under_way_is_not_exported_half(kind: str, tables: Tables, tmp_path: Path):
     state = SyncStateStore(tables)
     portal_id = new_portal_id()
     lease = await state.acquire_lease(
-        portal_id, owner="worker", run_id=make_run().run_id, now=NOW, seconds=60
+        portal_id, owner="worker", run_id=make_run().run_id, now=NOW, seconds=60, kind=kind
     )
     file = tmp_path / "busy.jsonl"
     with pytest.raises(Conflict, match="were imported"):
@@ -214,7 +215,7 @@ async def test_an_import_under_way_is_not_exported_half(tables: Tables, tmp_path
     assert os.listdir(tmp_path) == []
     # a lease that has expired is nobody's; it is not worth keeping either
     await export_tables(tables, file, NOW + timedelta(minutes=2))
-    assert "lease" not in {line.row for line in read_backup(file)}
+    assert kind not in {line.row for line in read_backup(file)}
     await state.release_lease(lease)
 
 
