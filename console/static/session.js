@@ -24,11 +24,17 @@ export function forgetFunctionKey() {
 export async function platformSignIn() {
   try {
     const response = await fetch("/.auth/me", { redirect: "manual", cache: "no-store" });
-    if (response.status === 404) return { available: false, name: null };
+    // without a token store, App Service signs in all the same and has nothing to say here
+    if (response.status === 404) return { available: await leadsToSignIn(), name: null };
     if (!response.ok) return { available: true, name: null };
     const [principal] = await response.json();
     return { available: true, name: principal?.user_id ?? null };
   } catch {
     return { available: false, name: null };
   }
+}
+
+async function leadsToSignIn() {
+  const login = await fetch("/.auth/login/aad", { redirect: "manual", cache: "no-store" });
+  return login.type === "opaqueredirect";
 }

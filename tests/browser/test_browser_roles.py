@@ -44,6 +44,26 @@ async def test_whoever_is_signed_in_needs_no_key(browser: Browser, guarded: Stac
         assert await page.evaluate("sessionStorage.length") == 0
 
 
+async def test_who_is_not_signed_in_is_led_to_microsoft_where_app_service_keeps_no_tokens(
+    browser: Browser, guarded: Stack
+):
+    page = await browser.new_page()
+    # App Service without a token store, as infra/ deploys it
+    await page.route("**/.auth/me", lambda route: route.fulfill(status=404))
+    await page.route(
+        "**/.auth/login/aad*",
+        lambda route: route.fulfill(
+            status=302, headers={"Location": "https://login.microsoftonline.com/"}
+        ),
+    )
+    await page.goto(f"{guarded.api_url}/console")
+    link = page.get_by_role("link", name="Sign in with Microsoft")
+    await expect(link).to_have_attribute(
+        "href", "/.auth/login/aad?post_login_redirect_uri=/api/console"
+    )
+    await page.close()
+
+
 async def test_who_may_only_look_is_told_so_when_changing_something(
     browser: Browser, guarded: Stack
 ):
