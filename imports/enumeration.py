@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from monitor.recorder import RunRecorder
 
-# Some 27,000 contacts with three licenses each; a larger tenant takes no more.
-BUFFER_BYTES = 12_000_000
+# Some 22,000 contacts with three licenses each; a larger tenant takes no more.
+BUFFER_BYTES = 10_000_000
 CHECKPOINT_KIND = "checkpoint"
 _PARTITIONS_AT_ONCE = 2
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from errors import Conflict, LeaseLost, NotFound
 from identifiers import PortalId, UserId
-from imports.changes import DELTA_KIND
-from imports.enumeration import CHECKPOINT_KIND
 from imports.erasure import Erasures
 from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
@@ -50,6 +48,9 @@ async def erase_person(
         portal_id=portal_id,
         requested_by=requested_by,
     )
+    # what imports need is loaded by them and by this alone
+    from imports.enumeration import CHECKPOINT_KIND
+
     try:
         async with _lease(ledger, run, IMPORT_LEASE), _lease(ledger, run, USAGE_LEASE):
             recorder = RunRecorder(ledger.runs, run, ledger.clock)
@@ -130,5 +131,7 @@ async def lift_erasure(ledger: Ledger, portal_id: PortalId, user_id: UserId) -> 
             f"Nobody by the ID {user_id} is erased in portal {portal_id}.",
             remedy="Give the ID by which Entra knows the person.",
         )
+    from imports.changes import DELTA_KIND
+
     # following changes would not show who did not change
     await ledger.sync_state.delete(portal_id, DELTA_KIND)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from errors import CredentialError, GraphError, GraphUnreachable, LedgerError
 from graph.errors import permission_remedy
-from graph.organization import organization
 from graph.permissions import GraphTask, PermissionNeed, needs_of
-from graph.subscribed_skus import subscribed_skus
 from portals.model import StepState, TestStep
 from usage.model import USAGE_TASKS
 
@@ -110,6 +108,10 @@ async def test_connection(
 async def _try_graph(
     steps: ConnectionSteps, graph: GraphClient, tenant_id: TenantId, needs: list[PermissionNeed]
 ) -> None:
+    # the app answers most requests without ever asking Graph
+    from graph.organization import organization
+    from graph.subscribed_skus import subscribed_skus
+
     try:
         roles = await graph.roles()
     except (GraphError, CredentialError) as error:

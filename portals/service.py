@@ -15,7 +15,6 @@ from catalogue.service import titles
 from compliance.service import recalculate_portal, start_recalculation
 from errors import InvalidInput, LedgerError, StorageError
 from graph.permissions import GraphTask
-from graph.subscribed_skus import subscribed_skus
 from identifiers import ClientId, PortalId, SkuId, TenantId, canonical_guid
 from imports.reconcile import reconcile_products
 from ledger.service import forget_deleted_portal
@@ -516,6 +515,8 @@ async def _subscribed(
     client_id: ClientId,
     material: Material,
 ) -> dict[SkuId, str]:
+    from graph.subscribed_skus import subscribed_skus
+
     opened = ledger.graph(ledger.settings.cloud(cloud), tenant_id, client_id, material)
     async with opened as graph:
         return {sku.sku_id: sku.part_number for sku in await subscribed_skus(graph)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import composition
 from identifiers import PortalId, SkuId
 from portals import authorization, service
@@ -264,6 +262,8 @@ async def finish_authorization(ledger: Ledger, request: Request[CallbackQuery, N
     """A page that says it is done; the state stands for the caller, who has no key here."""
     answer = request.query.model_dump(by_alias=True, exclude_none=True)
     portal = await authorization.finish_sign_in(ledger, answer)
+    import html
+
     page = _SIGNED_IN.format(name=html.escape(portal.name))
     headers = {"Content-Security-Policy": "default-src 'none'"}
     return Reply(Content(page.encode(), "text/html; charset=utf-8", headers))

@@ -26,7 +26,6 @@ from reclamation.contract import (
     ReclamationView,
 )
 from reclamation.messages import QUEUE, ReclamationMessage
-from reclamation.worker import work_off
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 
@@ -37,6 +36,9 @@ api = Api()
 @api.blueprint.queue_trigger(arg_name="message", queue_name=QUEUE, connection="AzureWebJobsStorage")
 async def work_off_reclamation(message: func.QueueMessage) -> None:
     """Makes, executes or undoes the preview of one message."""
+    # what writes to tenants is loaded when it is to
+    from reclamation.worker import work_off
+
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=ReclamationMessage)
     async with settle(ledger, request.run_id, message, lambda: service.end_early(ledger, request)):

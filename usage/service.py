@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from errors import Conflict, LeaseLost, LedgerError
-from graph.users import user_pages
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
-from usage.collect import Collector
 from usage.joined import contacts_with_usage
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import USAGE_TASKS, UsageStatus
@@ -201,6 +199,9 @@ async def _collect(
     imported = await ledger.sync_state.summary(portal.portal_id)
     if imported is None:
         raise not_imported(portal)
+    # whoever only starts or asks needs nothing of Graph
+    from usage.collect import Collector
+
     with Collector(graph, portal.report_period, recorder) as collector:
         await collector.read(portal.tasks)
         await collector.join(_names(ledger, portal, graph))
@@ -232,6 +233,8 @@ async def _names(
 ) -> AsyncIterator[list[tuple[str, UserId]]]:
     """The names and IDs of all users; Graph's where the ledger stores nobody by name."""
     if ledger.settings.pseudonymous:
+        from graph.users import user_pages
+
         async for page in user_pages(graph, fields=["id", "userPrincipalName"]):
             yield [(user.user_principal_name or "", user.id) for user in page.value]
         return
