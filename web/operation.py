@@ -16,11 +16,11 @@ import composition
 from errors import BodyTooLarge, InvalidInput, LedgerError
 from exports.columns import row_model
 from exports.negotiation import FileFormat, Format, chosen_format
-from exports.table import MAX_PAGE_ROWS, export_table
 from identifiers import canonical_guid
 from web.caller import NOBODY, SAFE_METHODS, Caller, authorized, checked_access, platform_guards
 from web.continuation import binding_of, decode_continuation, encode_continuation
 from web.contract import Contract, PageOf, PageQuery
+from web.files import file_of_list
 from web.problem import invalid_input, problem_response, unexpected_response
 
 audit = logging.getLogger("ledger365.audit")
@@ -191,12 +191,18 @@ async def _answer(
         request = Request(
             path, query, body, if_match, req.method, caller, req.url.partition("?")[0]
         )
-        if form == "json":
+        if form == "json" or operation.rows is None:
             reply = await handler(ledger, request)
         else:
-            kept = {name: value for name, value in given.items() if name != "continuation"}
-            here = f"{urlsplit(req.url).path}?{urlencode({**kept, 'format': form})}"
-            reply = await _exported(operation, handler, ledger, request, form, binding, here)
+
+            def next_link(position: str) -> str:
+                token = encode_continuation(binding, position)
+                query = urlencode({**given, "format": form, "continuation": token})
+                return f"{urlsplit(req.url).path}?{query}"
+
+            reply = await _exported(
+                operation, handler, ledger, request, form, operation.rows, next_link
+            )
         if req.method not in SAFE_METHODS:
             audit.info("%s %s by %s: %d", operation.name, dict(path), caller.audited, reply.status)
     except LedgerError as error:
@@ -242,42 +248,26 @@ async def _exported(
     ledger: composition.Ledger,
     request: Request[Any, Any],
     form: FileFormat,
-    binding: str,
-    here: str,
+    rows: type[BaseModel],
+    next_link: Callable[[str], str],
 ) -> Reply:
-    """A list as a file: all of it, or the page that `top` or `continuation` asks for.
+    """A list as a file; the header Link leads to the next one, if a page was asked for."""
 
-    After a page, the header Link leads to the next one.
-    """
-    query = request.query
-    paged = isinstance(query, PageQuery)
-    one_page = paged and not query.model_fields_set.isdisjoint(("top", "continuation"))
+    async def listed(query: Any) -> Any:
+        return (await handler(ledger, replace(request, query=query))).body
 
-    async def page(continuation: str | None) -> PageOf[Any]:
-        asked = query
-        if paged and not one_page:
-            asked = query.model_copy(update={"top": MAX_PAGE_ROWS, "continuation": continuation})
-        reply = await handler(ledger, replace(request, query=asked))
-        following = getattr(reply.body, "continuation", None)
-        return PageOf[Any].model_construct(
-            value=getattr(reply.body, "value", []), continuation=following
-        )
-
-    assert operation.rows is not None  # noqa: S101 - only lists have a form
-    table = await export_table(
-        page,
-        operation.rows,
+    table = await file_of_list(
+        listed,
+        request.query,
+        rows,
         form,
-        name="-".join(s for s in operation.route.split("/") if not s.startswith("{")),
-        one_page=one_page,
+        name="-".join(part for part in operation.route.split("/") if not part.startswith("{")),
         max_bytes=ledger.settings.export_max_bytes,
         today=ledger.clock().date(),
     )
     headers = {"Content-Disposition": f'attachment; filename="{table.file_name}"'}
     if table.continuation is not None:
-        token = encode_continuation(binding, table.continuation)
-        following = urlencode({"continuation": token})
-        headers["Link"] = f'<{here}&{following}>; rel="next"'
+        headers["Link"] = f'<{next_link(table.continuation)}>; rel="next"'
     return Reply(Content(table.content, table.content_type, headers))
 
 

@@ -17,8 +17,10 @@ from webhooks.contract import (
     WebhookTested,
     WebhookView,
 )
+from webhooks.delivery import deliver
 from webhooks.messages import QUEUE, DeliveryMessage
 from webhooks.model import WebhookId
+from webhooks.review import review
 
 api = Api()
 Ledger = composition.Ledger
@@ -30,7 +32,7 @@ Ledger = composition.Ledger
 )
 async def review_alerts(timer: func.TimerRequest) -> None:
     """Begins and ends alerts, and tells webhooks what began."""
-    await service.review(await composition.ledger())
+    await review(await composition.ledger())
 
 
 @api.blueprint.function_name(name="SendDigest")
@@ -47,7 +49,7 @@ async def send_digest(timer: func.TimerRequest) -> None:
 async def deliver_event(message: func.QueueMessage) -> None:
     """Makes one attempt at the delivery of one message."""
     request = msgspec.json.decode(message.get_body(), type=DeliveryMessage)
-    await service.deliver(await composition.ledger(), request)
+    await deliver(await composition.ledger(), request)
 
 
 @api.operation(
