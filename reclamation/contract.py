@@ -190,7 +190,7 @@ class ExclusionsView(Contract):
 
 
 class YearlySavingView(Contract):
-    """What the planned items cost a year, as a decimal, in one currency."""
+    """What items cost a year, as a decimal, in one currency."""
 
     currency: str
     amount: str
@@ -199,9 +199,11 @@ class YearlySavingView(Contract):
 class ReclamationView(Contract):
     """A preview, and what became of it.
 
-    `account` counts items by state. `unknownActivity` counts contacts that the
-    rule left alone since nothing is known of their activity; `unpriced`
-    planned items without a known cost.
+    `account` counts items by state, as they were when the last run ended.
+    `unknownActivity` counts contacts that the rule left alone since nothing is
+    known of their activity. `yearlySavings` is what the preview planned,
+    `unpriced` how many planned items have no known cost; `reclaimedSavings` is
+    what was taken and not given back.
     """
 
     reclamation_id: str
@@ -216,6 +218,7 @@ class ReclamationView(Contract):
     unknown_activity: int
     yearly_savings: list[YearlySavingView]
     unpriced: int
+    reclaimed_savings: list[YearlySavingView]
     created_at: Timestamp
     expires_at: Timestamp
     previewed_by: str
@@ -247,11 +250,9 @@ class ReclamationView(Contract):
             ),
             account={state: number for state, number in reclamation.account.items() if number},
             unknown_activity=reclamation.unknown_activity,
-            yearly_savings=[
-                YearlySavingView(currency=currency, amount=_shown(amount, currency))
-                for currency, amount in sorted(reclamation.savings.items())
-            ],
+            yearly_savings=_savings(reclamation.savings),
             unpriced=reclamation.unpriced,
+            reclaimed_savings=_savings(reclamation.reclaimed_savings),
             created_at=reclamation.created_at,
             expires_at=reclamation.expires_at,
             previewed_by=reclamation.previewed_by,
@@ -263,6 +264,13 @@ class ReclamationView(Contract):
             undone_by=reclamation.undone_by,
             undo_run_id=reclamation.undo_run_id,
         )
+
+
+def _savings(amounts: "Mapping[str, str]") -> list[YearlySavingView]:
+    return [
+        YearlySavingView(currency=currency, amount=_shown(amount, currency))
+        for currency, amount in sorted(amounts.items())
+    ]
 
 
 def _shown(amount: str, currency: str) -> str:

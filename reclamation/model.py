@@ -75,8 +75,9 @@ class Reclamation(msgspec.Struct, frozen=True):
     `account` counts items by state. `unknown_activity` counts contacts that
     hold such a license and that the rule left alone since nothing is known of
     their activity. `savings` are the yearly sums by currency, as exact
-    fractions, of what is planned; `unpriced` counts planned items without a
-    known cost. `*_by` is who asked.
+    fractions, of what the preview planned; `unpriced` counts planned items
+    without a known cost. `reclaimed_savings` are those of what was taken and
+    not given back. `*_by` is who asked.
     """
 
     reclamation_id: ReclamationId
@@ -94,6 +95,7 @@ class Reclamation(msgspec.Struct, frozen=True):
     unknown_activity: int = 0
     savings: dict[str, str] = {}
     unpriced: int = 0
+    reclaimed_savings: dict[str, str] = {}
     executed_by: str | None = None
     executed_at: datetime | None = None
     execution_run_id: RunId | None = None

@@ -10,7 +10,7 @@ import msgspec
 from errors import Conflict, InvalidInput, LedgerError, PreconditionFailed
 from identifiers import PortalId, ReclamationId, SkuId
 from monitor.recorder import RunRecorder
-from monitor.run import Run, new_run_id
+from monitor.run import FINISHED, Run, new_run_id
 from reclamation.messages import QUEUE, Action, ReclamationMessage
 from reclamation.model import (
     RESTORABLE_STATES,
@@ -187,6 +187,7 @@ async def undo(
     """
     reclamation = await ledger.reclamations.get(reclamation_id)
     portal = await allowing_portal(ledger, reclamation.portal_id)
+    reclamation = await _as_its_run_ended(ledger, reclamation)
     if reclamation.state in ("executing", "undoing"):
         raise _running()
     if not any(reclamation.account.get(state, 0) for state in RESTORABLE_STATES):
@@ -204,6 +205,17 @@ async def undo(
         undo_run_id=run.run_id,
     )
     return await _start(ledger, reclamation, started, run, "undo")
+
+
+async def _as_its_run_ended(ledger: Ledger, reclamation: Reclamation) -> Reclamation:
+    """The reclamation; if its run was given up, and nobody could say so of it, as that left it."""
+    run_id = {
+        "executing": reclamation.execution_run_id,
+        "undoing": reclamation.undo_run_id,
+    }.get(reclamation.state)
+    if run_id is None or (await ledger.runs.get(run_id)).state not in FINISHED:
+        return reclamation
+    return await _end_early(ledger, reclamation)
 
 
 async def _start(
@@ -236,13 +248,26 @@ async def _send(
 
 async def end_early(ledger: Ledger, message: ReclamationMessage) -> None:
     """Leaves a reclamation whose run ends before its end, with an exact account of it."""
-    reclamation = await ledger.reclamations.get(message.reclamation_id)
+    await _end_early(ledger, await ledger.reclamations.get(message.reclamation_id))
+
+
+async def _end_early(ledger: Ledger, reclamation: Reclamation) -> Reclamation:
     state = _ENDED_EARLY.get(reclamation.state)
     if state is None:
-        return
-    account = await ledger.reclamations.account(message.reclamation_id)
-    await ledger.reclamations.save(
-        msgspec.structs.replace(reclamation, state=state, account=account)
+        return reclamation
+    return await ledger.reclamations.save(await ended_as(ledger, reclamation, state))
+
+
+async def ended_as(
+    ledger: Ledger, reclamation: Reclamation, state: ReclamationState
+) -> Reclamation:
+    """The reclamation in the state, with an account of its items as they are now."""
+    account, saved = await ledger.reclamations.totals(reclamation.reclamation_id)
+    return msgspec.structs.replace(
+        reclamation,
+        state=state,
+        account=account,
+        reclaimed_savings={currency: str(amount) for currency, amount in saved.items()},
     )
 
 

@@ -25,7 +25,7 @@ from reclamation.messages import QUEUE, Action, ReclamationMessage
 from reclamation.model import ItemState, Reclamation, ReclamationState
 from reclamation.preview import prepare
 from reclamation.sending import OutOfTime, Stalled, is_transient, stalled_by
-from reclamation.service import allowing_portal, end_early
+from reclamation.service import allowing_portal, end_early, ended_as
 from reclamation.undo import Undo
 
 if TYPE_CHECKING:
@@ -141,10 +141,8 @@ async def _work(
             else:
                 undo = Undo(ledger, graph, reclamation, journal, again=message.attempt == 1)
                 await undo.run(check, out_of_time)
-        ended = msgspec.structs.replace(
-            reclamation,
-            state="executed" if message.action == "execute" else "undone",
-            account=await ledger.reclamations.account(reclamation.reclamation_id),
+        ended = await ended_as(
+            ledger, reclamation, "executed" if message.action == "execute" else "undone"
         )
     await ledger.reclamations.save(ended)
     await _finish_run(message, ended, recorder)

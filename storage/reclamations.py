@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -131,10 +132,21 @@ class ReclamationStore:
 
     async def account(self, reclamation_id: ReclamationId) -> dict[ItemState, int]:
         """How many items are in which state, counted afresh."""
+        return (await self.totals(reclamation_id))[0]
+
+    async def totals(
+        self, reclamation_id: ReclamationId
+    ) -> tuple[dict[ItemState, int], dict[str, Fraction]]:
+        """The same, and what a year of the reclaimed items costs, by currency."""
         counts: dict[ItemState, int] = {}
-        async for row in self._rows(reclamation_id, _ITEM, None, ["PartitionKey", "State"]):
+        saved: dict[str, Fraction] = {}
+        columns = ["PartitionKey", "State", "AnnualCost", "Currency"]
+        async for row in self._rows(reclamation_id, _ITEM, None, columns):
             counts[row["State"]] = counts.get(row["State"], 0) + 1
-        return counts
+            currency, cost = row.get("Currency"), row.get("AnnualCost")
+            if row["State"] == "reclaimed" and currency is not None and cost is not None:
+                saved[currency] = saved.get(currency, Fraction(0)) + Fraction(cost)
+        return counts, saved
 
     async def record(self, reclamation_id: ReclamationId, changes: Sequence[Change]) -> None:
         """Writes changed items, each together with its audit entry or not at all.

@@ -338,6 +338,26 @@ async def test_a_reclamation_whose_workers_all_died_ends_with_an_exact_account(
     assert (run.state, run.error.code if run.error else "") == ("Failed", "gave_up")
 
 
+async def test_a_reclamation_whose_run_was_given_up_unnoticed_can_be_undone(
+    ledger: Ledger, cloud: Control
+):
+    tenant = Tenant(ledger, cloud, users=3)
+    await tenant.import_it()
+    message = await tenant.executing()
+    tenant.fault("assignLicense", status=429, retry_after=900, after=2)
+    await deliver(ledger, message)
+    with pytest.raises(Conflict) as refused:
+        await undo(ledger, message.reclamation_id, requested_by="Bela")
+    assert refused.value.code == "reclamation_running"
+    run = await ledger.runs.get(message.run_id)
+    await ledger.runs.save(msgspec.structs.replace(run, state="Failed"))
+    cloud.clear_faults()
+    undone, again = await undo(ledger, message.reclamation_id, requested_by="Bela")
+    back = ReclamationMessage(undone.reclamation_id, again.run_id, "undo")
+    assert (await deliver(ledger, back)).account == {"restored": 2, "planned": 1}
+    assert tenant.holders() == tenant.users
+
+
 async def test_an_undo_right_after_does_not_believe_reads_that_are_behind(
     ledger: Ledger, cloud: Control
 ):

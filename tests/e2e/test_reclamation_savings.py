@@ -55,11 +55,23 @@ def test_the_yearly_saving_is_that_of_the_planned_items_by_currency(admin: Admin
         {"currency": "USD", "amount": "666.67"},
     ]
     assert (shown["account"], shown["unpriced"]) == ({"planned": 5}, 0)
+    assert shown["reclaimedSavings"] == []
     rows = admin.all(f"/reclamations/{preview_id}")
     assert {(r["skuPartNumber"], r["yearlySaving"], r["currency"]) for r in rows} == {
         (E5, "600.00", "EUR"),
         (BI, "333.33", "USD"),
     }
+    # one of the three comes back before anything is taken
+    ours.change(ours.users[0], enabled=True)
+    ours.execute(preview_id)
+    executed = ours.shown(preview_id)
+    assert executed["yearlySavings"] == shown["yearlySavings"]
+    assert executed["reclaimedSavings"] == [
+        {"currency": "EUR", "amount": "1200.00"},
+        {"currency": "USD", "amount": "333.33"},
+    ]
+    ours.undo(preview_id)
+    assert ours.shown(preview_id)["reclaimedSavings"] == []
 
 
 def test_licenses_without_a_price_save_an_unknown_amount(admin: Admin, cloud: Control):
