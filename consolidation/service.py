@@ -51,8 +51,14 @@ async def start_consolidation(ledger: Ledger, repository: str, *, requested_by: 
 
 
 async def start_all(ledger: Ledger) -> int:
-    """Queues the consolidation of every repository; returns how many there are."""
+    """Queues the consolidation of every repository; returns how many there are.
+
+    What is left of repositories that no portal fills any more is deleted.
+    """
     names = sorted({portal.repository for portal in await ledger.portals.list()})
+    for repository in await ledger.consolidation.repositories():
+        if repository not in names:
+            await ledger.consolidation.delete(repository)
     for repository in names:
         await queue_consolidation(ledger, repository, "timer")
     return len(names)

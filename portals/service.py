@@ -39,6 +39,7 @@ from portals.model import (
     folded_name,
 )
 from portals.saving import create_with_credential, update_with_credential
+from spend.recalculation import recalculate_spend
 from usage.model import ReportPeriod, UsageTask
 
 if TYPE_CHECKING:
@@ -361,7 +362,8 @@ async def delete_portal(
         # the portal is gone either way; the answer says what is left to do
         purged = False
     if licenses:
-        await recalculate_portal(ledger, portal_id)
+        positions = await recalculate_portal(ledger, portal_id)
+        await recalculate_spend(ledger, portal_id, positions)
     elif not importing:
         await forget_deleted_portal(ledger, portal_id)
     remains = (

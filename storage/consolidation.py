@@ -167,6 +167,14 @@ class ConsolidationStore:
         """The last consolidation, None before the first."""
         return await _state(self._tables, repository)
 
+    async def repositories(self) -> list[str]:
+        """The repositories that were ever consolidated."""
+        table = await self._tables.table(POSITIONS)
+        rows = self._tables.query(
+            table, "PartitionKey eq @state", {"state": _STATE}, select=["RowKey"]
+        )
+        return [str(row["RowKey"]) async for row in rows]
+
     async def licenses(
         self, repository: str, *, top: int, continuation: str | None
     ) -> Page[ConsolidatedLicense]:

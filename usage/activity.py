@@ -46,14 +46,15 @@ def is_inactive(
     """Whether the contact was inactive for more than `days` days; None if that is unknown.
 
     A contact that was never active counts once it is more than 30 days old,
-    and only while the reports cover `days` and list it.
+    and only while the reports cover `days` and list it; of rooms, to which
+    nobody signs in, they do not tell.
     """
     last = last_activity(usage, status)
     if last is not None:
         if (today - last).days <= days:
             return False
         return True if _tells_of_absence(usage, status, today) else None
-    if not _never_active(usage, status, ACTIVE_USERS, today, days):
+    if contact.kind == "room" or not _never_active(usage, status, ACTIVE_USERS, today, days):
         return None
     created = day_of(contact.created_at)
     return (today - created).days > NEW_CONTACT_DAYS if created is not None else None

@@ -171,6 +171,13 @@ def test_the_timer_consolidates_every_repository(admin: Admin, cloud: Control):
     assert admin.all(f"/consolidated/licenses?repository={repository}") == []
     admin.fire("ConsolidateAll")
     assert first(admin, f"/consolidated/licenses?repository={repository}")["consumed"] == 2
+    # a repository that nobody fills any more goes at the next one
+    admin.call("PATCH", f"/portals/{portal['portalId']}", {"repository": "default"}, status=200)
+    admin.fire("ConsolidateAll")
+    deadline = time.monotonic() + 60
+    while admin.all(f"/consolidated/licenses?repository={repository}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def first(admin: Admin, path: str) -> Any:

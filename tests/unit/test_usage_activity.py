@@ -55,6 +55,14 @@ def test_who_was_never_active_is_inactive_once_more_than_thirty_days_old(age: in
     assert is_inactive(contact, make_usage(), STATUS, today=TODAY, days=90) is inactive
 
 
+def test_a_room_that_was_never_active_is_unknown():
+    room = make_contact(created_at=OLD.created_at, kind="room")
+    for contact, inactive in ((OLD, True), (room, None)):
+        usage = make_usage(user_id=contact.user_id)
+        found = is_inactive(contact, usage, make_usage_status(), today=TODAY, days=90)
+        assert found is inactive
+
+
 def test_who_was_never_active_is_unknown_without_a_date_of_creation():
     contact = make_contact(created_at=None)
     assert is_inactive(contact, make_usage(), STATUS, today=TODAY, days=90) is None
