@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from devhost.node import TOOLS
 from devhost.stack import Stack
@@ -59,15 +59,22 @@ def admin(stack: Stack) -> Iterator[Admin]:
         yield calling
 
 
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page of a browser that knows nothing."""
-    context = await browser.new_context(
+@pytest.fixture(scope="package")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """One person's browser, which keeps the console's files; what a tab knows goes with it."""
+    opened = await browser.new_context(
         viewport={"width": 1280, "height": 1200}, locale="en-GB", timezone_id="Europe/Berlin"
     )
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A tab that knows nothing."""
     opened = await context.new_page()
     yield opened
-    await context.close()
+    await opened.close()
 
 
 @pytest.fixture
