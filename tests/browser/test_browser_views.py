@@ -199,3 +199,18 @@ async def test_an_administrator_is_led_to_microsoft_to_sign_in_for_a_portal(
     assert target is not None
     assert target.startswith(f"{cloud.url}/{tenant_id}/oauth2/v2.0/authorize?")
     assert await link.get_attribute("rel") == "noopener noreferrer"
+
+
+async def test_a_person_is_erased_on_demand_and_may_come_back(
+    console: Console, page: Page, shown: Shown, admin: Admin
+):
+    path = f"{shown.portal_id}/{shown.user_id}"
+    await console.open(f"/people/{path}")
+    await console.button("Erase person").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Erase").click()
+    await expect(page.get_by_text("The person was erased on demand")).to_be_visible()
+    assert admin.get(f"/contacts/{path}")["erased"]
+    await console.button("Lift erasure").click()
+    await expect(console.button("Erase person")).to_be_visible()
+    admin.import_portal(shown.portal_id)
+    assert admin.get(f"/contacts/{path}")["displayName"] == HOSTILE

@@ -1,12 +1,13 @@
 // One contact: what the tenant says of it, and the licenses it holds with their paths.
 
-import { get } from "../api.js";
-import { badge, essentials, heading, section } from "../controls.js";
+import { call, get } from "../api.js";
+import { badge, busy, command, commandBar, essentials, heading, reload, section } from "../controls.js";
+import { ask, notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { day, words } from "../format.js";
 import { licenseTitles } from "../names.js";
 import { address } from "../router.js";
-import { empty, fillLater } from "../states.js";
+import { empty, fillLater, message } from "../states.js";
 import { table } from "../table.js";
 
 /** Shows the page of segments people/portal/user. */
@@ -30,6 +31,8 @@ export function show(main, { segments, signal }) {
 function contactView(contact, titles) {
   const synced = { true: "Yes", false: "No" }[contact.onPremisesSync] ?? "No";
   return [
+    personCommands(contact),
+    contact.erased && message("info", h("p", {}, "The person was erased on demand: the ledger keeps a nameless holder of the licenses, over imports too.")),
     essentials([
       ["Sign-in", contact.blocked ? badge("suspended", "Blocked") : badge("Succeeded", "Allowed")],
       ["Kind", words(contact.kind)],
@@ -46,6 +49,37 @@ function contactView(contact, titles) {
     ]),
     section("Licenses", contact.assignments.length ? assignmentsTable(contact, titles) : empty("No licenses", "The contact holds none.")),
   ];
+}
+
+function personCommands(contact) {
+  const path = `/contacts/${contact.portalId}/${contact.userId}`;
+  const { hash } = location;
+  const lift = async () => {
+    await call("DELETE", `${path}/erasure`);
+    notify("success", "The next import brings the person back by name.");
+    reload(hash);
+  };
+  return commandBar(
+    command("refresh", "Refresh", () => reload()),
+    contact.erased === false && command("delete", "Erase person", () => erase(contact, path, hash)),
+    contact.erased && command("previous", "Lift erasure", (event) => busy(event.currentTarget, lift, notifyError)),
+  );
+}
+
+async function erase(contact, path, hash) {
+  const done = await ask({
+    title: `Erase ${contact.displayName ?? contact.userPrincipalName}?`,
+    content: h("p", {}, "Name, address and all other details of the person leave the ledger, and stay away over imports. A nameless holder of the licenses remains, so that the numbers stay right. Nothing changes in the tenant."),
+    label: "Erase",
+    danger: true,
+    confirm: async () => {
+      await call("DELETE", path);
+      return true;
+    },
+  });
+  if (!done) return;
+  notify("success", "The person was erased.");
+  reload(hash);
 }
 
 function assignmentsTable(contact, titles) {
