@@ -1,12 +1,12 @@
 // One contact: what the tenant says of it, and the licenses it holds with their paths.
 
 import { call, get } from "../api.js";
-import { badge, busy, command, commandBar, essentials, heading, reload, section } from "../controls.js";
-import { ask, notify, notifyError } from "../dialog.js";
+import { badge, command, commandBar, essentials, heading, reload, section } from "../controls.js";
+import { ask, notify } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { day, words } from "../format.js";
 import { licenseTitles } from "../names.js";
-import { address } from "../router.js";
+import { address, go } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 import { table } from "../table.js";
 
@@ -52,34 +52,30 @@ function contactView(contact, titles) {
 }
 
 function personCommands(contact) {
-  const path = `/contacts/${contact.portalId}/${contact.userId}`;
-  const { hash } = location;
-  const lift = async () => {
-    await call("DELETE", `${path}/erasure`);
-    notify("success", "The next import brings the person back by name.");
-    reload(hash);
-  };
   return commandBar(
     command("refresh", "Refresh", () => reload()),
-    contact.erased === false && command("delete", "Erase person", () => erase(contact, path, hash)),
-    contact.erased && command("previous", "Lift erasure", (event) => busy(event.currentTarget, lift, notifyError)),
+    contact.erased === false && command("delete", "Erase person", () => erase(contact)),
   );
 }
 
-async function erase(contact, path, hash) {
+async function erase(contact) {
   const done = await ask({
     title: `Erase ${contact.displayName ?? contact.userPrincipalName}?`,
-    content: h("p", {}, "Name, address and all other details of the person leave the ledger, and stay away over imports. A nameless holder of the licenses remains, so that the numbers stay right. Nothing changes in the tenant."),
+    content: [
+      h("p", {}, "Name, address and all other details of the person leave the ledger, and stay away over imports. A nameless holder of the licenses remains, so that the numbers stay right. Nothing changes in the tenant."),
+      h("p", { class: "quiet" }, "Note the user ID if the erasure may have to be lifted: ", h("code", {}, contact.userId)),
+    ],
     label: "Erase",
     danger: true,
     confirm: async () => {
-      await call("DELETE", path);
+      await call("DELETE", `/contacts/${contact.portalId}/${contact.userId}`);
       return true;
     },
   });
   if (!done) return;
   notify("success", "The person was erased.");
-  reload(hash);
+  // the nameless holder has another ID
+  go(["people"], { portal: contact.portalId });
 }
 
 function assignmentsTable(contact, titles) {
