@@ -13,6 +13,7 @@ import compliance.triggers
 import composition
 import ledger.triggers
 import monitor.triggers
+import spend.triggers
 from compliance.contract import ComplianceQuery, PositionView
 from errors import InvalidInput, LedgerError
 from exports.feed import ConsumersQuery, EntitySet, FeedQuery, ListPage, all_consumers, feed_page
@@ -27,6 +28,7 @@ from ledger.contract import (
     ProductView,
 )
 from monitor.contract import RunsQuery, RunView
+from spend.contract import SpendQuery, SpendView
 from web.caller import NOBODY
 from web.contract import Contract, PageOf, PageQuery
 from web.operation import Api, Content, Reply, Request
@@ -100,6 +102,9 @@ SETS = {
         ("portalId", "skuId"),
         ComplianceQuery,
         _pages(compliance.triggers.list_compliance),
+    ),
+    "spend": _set(
+        "Spend", SpendView, ("portalId", "skuId"), SpendQuery, _pages(spend.triggers.list_spend)
     ),
     "runs": _set("Run", RunView, ("runId",), RunsQuery, _pages(monitor.triggers.list_runs)),
 }

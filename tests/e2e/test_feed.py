@@ -41,7 +41,7 @@ def test_the_service_document_leads_to_sets_that_the_metadata_describes(admin: A
     root = admin.get("/odata")
     assert root["@odata.context"] == f"{str(admin.http.base_url).rstrip('/')}/odata/$metadata"
     names = [entry["url"] for entry in root["value"]]
-    assert names == ["licenses", "products", "contacts", "consumers", "compliance", "runs"]
+    assert names == ["licenses", "products", "contacts", "consumers", "compliance", "spend", "runs"]
     response = admin.http.get("/odata/$metadata")
     assert response.headers["content-type"] == "application/xml"
     document = ET.fromstring(response.content)  # noqa: S314 - our own answer
