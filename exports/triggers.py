@@ -14,6 +14,7 @@ import composition
 import ledger.triggers
 import monitor.triggers
 import spend.triggers
+import usage.triggers
 from compliance.contract import ComplianceQuery, PositionView
 from errors import InvalidInput, LedgerError
 from exports.feed import ConsumersQuery, EntitySet, FeedQuery, ListPage, all_consumers, feed_page
@@ -29,6 +30,18 @@ from ledger.contract import (
 )
 from monitor.contract import RunsQuery, RunView
 from spend.contract import SpendQuery, SpendView
+from usage.contract import (
+    AccessQuery,
+    AccessRow,
+    DevicesQuery,
+    DeviceView,
+    HybridContactsQuery,
+    HybridContactView,
+    HybridView,
+    PortalPageQuery,
+    RosterRow,
+    UsageQuery,
+)
 from web.caller import NOBODY
 from web.contract import Contract, PageOf, PageQuery
 from web.operation import Api, Content, Reply, Request
@@ -105,6 +118,37 @@ SETS = {
     ),
     "spend": _set(
         "Spend", SpendView, ("portalId", "skuId"), SpendQuery, _pages(spend.triggers.list_spend)
+    ),
+    "roster": _set(
+        "RosterEntry",
+        RosterRow,
+        ("portalId", "userId"),
+        UsageQuery,
+        _pages(usage.triggers.list_roster),
+    ),
+    "access": _set(
+        "Access", AccessRow, ("portalId", "userId"), AccessQuery, _pages(usage.triggers.list_access)
+    ),
+    "devices": _set(
+        "Device",
+        DeviceView,
+        ("portalId", "deviceId"),
+        DevicesQuery,
+        _pages(usage.triggers.list_devices),
+    ),
+    "hybrid": _set(
+        "HybridPosition",
+        HybridView,
+        ("portalId", "family"),
+        PortalPageQuery,
+        _pages(usage.triggers.list_hybrid_positions),
+    ),
+    "hybridContacts": _set(
+        "HybridContact",
+        HybridContactView,
+        ("portalId", "userId", "family"),
+        HybridContactsQuery,
+        _pages(usage.triggers.list_hybrid_contacts),
     ),
     "runs": _set("Run", RunView, ("runId",), RunsQuery, _pages(monitor.triggers.list_runs)),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from simulator.control import Control
 from tests.e2e.admin import Admin, connected
+from tests.e2e.test_usage import Scene
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
@@ -41,7 +42,9 @@ def test_the_service_document_leads_to_sets_that_the_metadata_describes(admin: A
     root = admin.get("/odata")
     assert root["@odata.context"] == f"{str(admin.http.base_url).rstrip('/')}/odata/$metadata"
     names = [entry["url"] for entry in root["value"]]
-    assert names == ["licenses", "products", "contacts", "consumers", "compliance", "spend", "runs"]
+    lists = ["licenses", "products", "contacts", "consumers", "compliance", "spend"]
+    of_usage = ["roster", "access", "devices", "hybrid", "hybridContacts"]
+    assert names == [*lists, *of_usage, "runs"]
     response = admin.http.get("/odata/$metadata")
     assert response.headers["content-type"] == "application/xml"
     document = ET.fromstring(response.content)  # noqa: S314 - our own answer
@@ -55,7 +58,12 @@ def test_an_entity_set_is_the_list_page_by_page(admin: Admin, portal_id: str):
     assert {entity["userId"] for entity in entities} == expected
 
 
-def test_every_property_of_an_entity_is_in_the_metadata_with_its_type(admin: Admin, portal_id: str):
+def test_every_property_of_an_entity_is_in_the_metadata_with_its_type(
+    admin: Admin, cloud: Control, portal_id: str
+):
+    used = Scene(admin, cloud, users=3, active=1)
+    used.device("PC", used.ids[0], "Microsoft Visio - en-us")
+    assert used.collect()["state"] == "Succeeded"
     document = ET.fromstring(admin.http.get("/odata/$metadata").content)  # noqa: S314 - our own
     types = {
         entity.get("Name"): {p.get("Name"): p.get("Type") for p in entity.iter(f"{EDM}Property")}
@@ -63,6 +71,7 @@ def test_every_property_of_an_entity_is_in_the_metadata_with_its_type(admin: Adm
     }
     sets = {e.get("Name"): e.get("EntityType") for e in document.iter(f"{EDM}EntitySet")}
     python = {"Edm.String": str, "Edm.Int64": int, "Edm.Boolean": bool, "Edm.DateTimeOffset": str}
+    python |= {"Edm.Date": str, "Edm.Double": float}
     for name, type_name in sets.items():
         properties = types[str(type_name).removeprefix("Ledger365.")]
         entities = admin.get(f"/odata/{name}?$top=5")["value"]

@@ -446,6 +446,27 @@ def test_the_timer_collects_every_portal_with_a_task(admin: Admin, cloud: Contro
     assert scene.status()["tasks"][1]["state"] == "available"
 
 
+@pytest.mark.parametrize(
+    ("name", "keys", "count"),
+    [
+        ("roster", ("portalId", "userId"), 12),
+        ("access", ("portalId", "userId"), 12),
+        ("devices", ("portalId", "deviceId"), 6),
+        ("hybrid", ("portalId", "family"), 3),
+        ("hybridContacts", ("portalId", "userId", "family"), 14),
+    ],
+)
+def test_the_feed_has_usage_with_keys_that_tell_rows_apart(
+    scene: Scene, name: str, keys: tuple[str, ...], count: int
+):
+    answer = scene.admin.http.get(
+        f"/odata/{name}", params={"$filter": f"portalId eq '{scene.portal_id}'", "$top": "1000"}
+    )
+    assert answer.status_code == 200, answer.text
+    rows = answer.json()["value"]
+    assert len({tuple(row[key] for key in keys) for row in rows}) == len(rows) == count
+
+
 def test_the_roster_is_a_table_for_spreadsheets_too(scene: Scene):
     answer = scene.admin.http.get(f"/usage/roster?portalId={scene.portal_id}&format=csv")
     assert answer.status_code == 200
