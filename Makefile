@@ -94,6 +94,6 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@echo "Installing the app's own packages apart …"
 	@rm -rf .tools/runtime
 	@$(RUN) -m venv --without-pip .tools/runtime
-	@$(RUN) -m pip --python .tools/runtime/bin/python install --quiet --disable-pip-version-check \
+	@$(RUN) -m pip --python .tools/runtime/bin/python install --quiet --no-compile --disable-pip-version-check \
 		-r requirements.txt
 	@touch $@

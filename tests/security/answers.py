@@ -11,14 +11,21 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".tools/security/bin"
 RUNTIME = ROOT / ".tools/runtime/bin/python"
 
+
+def _up_to_date(tools: str, requirements: str) -> bool:
+    """Whether these tools are installed as they are pinned today."""
+    stamp, pins = ROOT / ".tools" / tools / ".installed", ROOT / requirements
+    return stamp.exists() and stamp.stat().st_mtime >= pins.stat().st_mtime
+
+
 # In CI they must be there: a missing scanner fails, it does not pass.
 needs_scanners = pytest.mark.skipif(
-    not (ROOT / ".tools/security/.installed").exists() and not os.environ.get("CI"),
-    reason="the scanners are not installed; `make scan` does it",
+    not _up_to_date("security", "requirements-security.txt") and not os.environ.get("CI"),
+    reason="the scanners are not installed, or older than their pins; `make scan` does it",
 )
 needs_runtime = pytest.mark.skipif(
-    not (ROOT / ".tools/runtime/.installed").exists() and not os.environ.get("CI"),
-    reason="the app's own packages are not installed apart; `make scan` does it",
+    not _up_to_date("runtime", "requirements.txt") and not os.environ.get("CI"),
+    reason="the app's packages are not installed apart, or older than their pins; see `make scan`",
 )
 
 
