@@ -455,3 +455,28 @@ def shared(admin: Admin, cloud: Control) -> Reclaiming:
         _shared.append(Reclaiming(admin, cloud))
         _shared[0].imported()
     return _shared[0]
+
+
+def test_items_and_audit_go_as_files_too(admin: Admin, cloud: Control):
+    ours = Reclaiming(admin, cloud)
+    chosen = ours.users[:3]
+    ours.block(*chosen)
+    preview_id = ours.preview()
+    ours.execute(preview_id)
+    for path, said in (("", "reclaimed"), ("/audit", "removed")):
+        answer = admin.http.get(f"/reclamations/{preview_id}{path}", params={"format": "csv"})
+        assert answer.status_code == 200, answer.text
+        lines = [line for line in answer.text.splitlines() if said in line]
+        assert len(lines) == 3
+        assert all(any(user_id in line for line in lines) for user_id in chosen)
+
+
+def test_what_was_done_outlives_its_portal(admin: Admin, cloud: Control):
+    ours = Reclaiming(admin, cloud)
+    ours.block(ours.users[0])
+    preview_id = ours.preview()
+    ours.execute(preview_id)
+    admin.call("DELETE", f"/portals/{ours.portal_id}", status=200)
+    assert ours.shown(preview_id)["portalName"] == ours.portal["name"]
+    assert [entry["action"] for entry in ours.audit(preview_id)] == ["removing", "removed"]
+    admin.call("POST", f"/reclamations/{preview_id}/undo", status=404)
