@@ -122,14 +122,14 @@ async def _work(
         return time.monotonic() > deadline
 
     if message.action == "preview":
-        members = await _excluded_members(ledger, portal, reclamation)
+        members = await _excluded_members(ledger, portal, reclamation, recorder)
         prepared = await prepare(ledger, reclamation, members, recorder)
         validity = timedelta(hours=ledger.settings.reclamation_validity_hours)
         ended = msgspec.structs.replace(
             prepared, state="ready", expires_at=ledger.clock() + validity
         )
     else:
-        async with _connected(ledger, portal) as graph:
+        async with _connected(ledger, portal, recorder) as graph:
             await _check_permission(graph)
             if message.action == "execute":
                 members = await _members(graph, reclamation)
@@ -171,11 +171,19 @@ async def _finish_run(
 
 
 @asynccontextmanager
-async def _connected(ledger: Ledger, portal: Portal) -> AsyncIterator[GraphClient]:
+async def _connected(
+    ledger: Ledger, portal: Portal, recorder: RunRecorder
+) -> AsyncIterator[GraphClient]:
+    """Graph for the portal; the run counts the calls."""
     material = await ledger.credentials.read(portal.credential)
     cloud = ledger.settings.cloud(portal.cloud)
     async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
-        yield graph
+        try:
+            yield graph
+        finally:
+            recorder.count("graph_requests", graph.counts.requests)
+            recorder.count("graph_retries", graph.counts.retries)
+            recorder.count("graph_throttled", graph.counts.throttled)
 
 
 async def _check_permission(graph: GraphClient) -> None:
@@ -186,11 +194,11 @@ async def _check_permission(graph: GraphClient) -> None:
 
 
 async def _excluded_members(
-    ledger: Ledger, portal: Portal, reclamation: Reclamation
+    ledger: Ledger, portal: Portal, reclamation: Reclamation, recorder: RunRecorder
 ) -> Collection[UserId]:
     if not reclamation.exclusions.group_ids:
         return ()
-    async with _connected(ledger, portal) as graph:
+    async with _connected(ledger, portal, recorder) as graph:
         return await _members(graph, reclamation)
 
 

@@ -274,6 +274,9 @@ def test_throttled_users_lose_their_licenses_a_little_later(
     assert not set(chosen) & ours.holders()
     assert ours.shown(preview_id)["account"] == {"reclaimed": 6}
     assert all(number == 1 for number in ours.audited(preview_id).values())
+    counts = run["counts"]
+    assert counts["graph_throttled"] == (4 if status == 429 else 0)
+    assert counts["graph_retries"] == 4
 
 
 def test_a_partial_failure_leaves_an_exact_account(admin: Admin, cloud: Control):
