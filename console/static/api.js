@@ -114,6 +114,19 @@ export async function all(path, query = {}, { signal, limit = 5000 } = {}) {
   return { rows: rows.slice(0, limit), complete: !continuation && rows.length <= limit };
 }
 
+/** A list as a file of a format (csv or xlsx): {blob, name}. Raises ApiError. */
+export async function file(path, query, format) {
+  const key = functionKey();
+  const response = await request(ROOT + path + queryText({ ...query, format }), {
+    headers: key ? { "x-functions-key": key } : {},
+    cache: "no-store",
+    redirect: "manual",
+  });
+  if (!response.ok) throw new ApiError(response.status, (await parsed(response)) ?? {});
+  const [, name] = /filename="?([^";]+)/.exec(response.headers.get("content-disposition") ?? "") ?? [];
+  return { blob: await response.blob(), name: name ?? `ledger365.${format}` };
+}
+
 let described = null;
 
 /** Whether this deployment's API has a path, written as the OpenAPI document does. */

@@ -79,6 +79,12 @@ export function duration(from, to) {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** What Microsoft said: its code and text, the code once. */
+export function microsoftSays(code, text) {
+  if (!text) return `Microsoft says ${code}`;
+  return `Microsoft says ${text.startsWith(code) ? text : `${code}: ${text}`}`;
+}
+
 const WORDS = {
   cannot_be_synchronized: "Cannot be synchronized",
   not_calculable: "Not calculable",

@@ -2,7 +2,7 @@
 
 import { badge } from "./controls.js";
 import { h } from "./dom.js";
-import { moment, words } from "./format.js";
+import { microsoftSays, moment, words } from "./format.js";
 
 /** The list of checks. */
 export function testSteps(test) {
@@ -24,7 +24,7 @@ export function testSteps(test) {
             h("p", {}, h("strong", {}, stepName(step.name)), " ", step.message),
             step.remedy && h("p", { class: "quiet" }, step.remedy),
             step.microsoftCode &&
-              h("p", { class: "quiet small" }, `Microsoft says ${step.microsoftCode}: ${step.microsoftMessage ?? ""}`),
+              h("p", { class: "quiet small" }, microsoftSays(step.microsoftCode, step.microsoftMessage)),
           ),
         ),
       ),

@@ -201,6 +201,21 @@ async def test_an_administrator_is_led_to_microsoft_to_sign_in_for_a_portal(
     assert await link.get_attribute("rel") == "noopener noreferrer"
 
 
+@pytest.mark.parametrize(("label", "ending"), [("CSV", ".csv"), ("Excel", ".xlsx")])
+async def test_a_list_is_downloaded_as_it_is_filtered(
+    console: Console, page: Page, shown: Shown, label: str, ending: str
+):
+    await console.open("/compliance?status=under_licensed")
+    async with page.expect_download() as download:
+        await console.button(f"Download as {label}").click()
+    file = await download.value
+    assert file.suggested_filename.startswith("compliance")
+    assert file.suggested_filename.endswith(ending)
+    content = (await file.path()).read_bytes()
+    assert b"SPE_E3" not in content
+    assert ending == ".xlsx" or b"POWER_BI_PRO" in content
+
+
 async def test_a_person_is_erased_on_demand(
     console: Console, page: Page, shown: Shown, admin: Admin
 ):

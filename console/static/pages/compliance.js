@@ -5,6 +5,7 @@ import { utilization } from "../charts.js";
 import { badge, busy, choices, command, commandBar, filterBar, filterSelect, heading, reload } from "../controls.js";
 import { notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
+import { downloads } from "../downloads.js";
 import { number, words } from "../format.js";
 import { portalFilter } from "../names.js";
 import { address } from "../router.js";
@@ -26,6 +27,7 @@ export function show(main, { query, signal }) {
     commandBar(
       command("play", "Recalculate", (event) => recalculate(event.currentTarget, live, query.get("portal"), signal, refill)),
       command("refresh", "Refresh", () => reload()),
+      downloads("/compliance", { portalId: query.get("portal"), status: query.get("status") }),
     ),
     live,
     filterBar(

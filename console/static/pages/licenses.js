@@ -4,6 +4,7 @@ import { all, get, page } from "../api.js";
 import { utilization } from "../charts.js";
 import { badge, command, commandBar, filterBar, filterSearch, heading, iconButton, reload } from "../controls.js";
 import { h, replace } from "../dom.js";
+import { downloads } from "../downloads.js";
 import { number } from "../format.js";
 import { askToMove, moveDropped } from "../move_product.js";
 import { portalFilter } from "../names.js";
@@ -22,7 +23,10 @@ export function show(main, { query, signal }) {
   replace(
     main,
     heading("Licenses and products", [], "Imported data is read-only: the tenant leads. Only the directory of a product is yours to change."),
-    commandBar(command("refresh", "Refresh", () => reload())),
+    commandBar(
+      command("refresh", "Refresh", () => reload()),
+      downloads("/licenses", { portalId: query.get("portal") }),
+    ),
     filterBar(
       filterSearch("Search products", "search", query.get("search")),
       portalFilter(query.get("portal"), signal),

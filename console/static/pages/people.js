@@ -3,6 +3,7 @@
 import { page } from "../api.js";
 import { badge, choices, command, commandBar, filterBar, filterSearch, filterSelect, heading, reload } from "../controls.js";
 import { h, replace } from "../dom.js";
+import { downloads } from "../downloads.js";
 import { number, words } from "../format.js";
 import { licenseTitles, portalFilter, portalNames } from "../names.js";
 import { peopleTabs } from "../people_tabs.js";
@@ -22,7 +23,15 @@ export function show(main, { query, signal }) {
   replace(
     main,
     heading("People", [], "Contacts are the users of your tenants."),
-    commandBar(command("refresh", "Refresh", () => reload())),
+    commandBar(
+      command("refresh", "Refresh", () => reload()),
+      downloads("/contacts", {
+        portalId: query.get("portal"),
+        kind: query.get("kind"),
+        blocked: query.get("blocked"),
+        search: query.get("search"),
+      }),
+    ),
     bar,
     filterBar(
       filterSearch("Search people", "search", query.get("search")),

@@ -4,7 +4,7 @@ import { call } from "../api.js";
 import { badge, busy, command, commandBar, essentials, heading, section } from "../controls.js";
 import { notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { clock, duration, moment, number, words } from "../format.js";
+import { clock, duration, microsoftSays, moment, number, words } from "../format.js";
 import { address, go } from "../router.js";
 import { ended, follow } from "../runs.js";
 import { failed, loading, message } from "../states.js";
@@ -67,7 +67,7 @@ function errorView(error) {
     "error",
     h("p", {}, error.message),
     h("p", {}, error.remedy),
-    h("p", { class: "quiet small" }, [`Code ${error.code}`, error.microsoftCode && `Microsoft says ${error.microsoftCode}: ${error.microsoftMessage ?? ""}`, error.requestId && `request ${error.requestId}`].filter(Boolean).join(" · ")),
+    h("p", { class: "quiet small" }, [`Code ${error.code}`, error.microsoftCode && microsoftSays(error.microsoftCode, error.microsoftMessage), error.requestId && `request ${error.requestId}`].filter(Boolean).join(" · ")),
   );
 }
 
