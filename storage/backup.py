@@ -28,6 +28,7 @@ from settings import read_settings
 from storage import (
     catalogue,
     compliance,
+    consolidation,
     consumers,
     contacts,
     contracts,
@@ -51,14 +52,15 @@ from storage.tables import Operation, Row, Tables
 from storage.usage import DEVICES, USAGE
 
 TABLES = (
-    catalogue.TABLE, compliance.POSITIONS, compliance.HISTORY, consumers.TABLE, contacts.TABLE,
+    catalogue.TABLE, compliance.POSITIONS, compliance.HISTORY, consolidation.POSITIONS,
+    consolidation.PERSONS, consumers.TABLE, contacts.TABLE,
     contracts.TABLE, erasures.TABLE, findings.TABLE, groups.TABLE, licenses.LICENSES,
     licenses.PRODUCTS, portals.TABLE, reclamations.TABLE, reclamations.ITEMS, runs.TABLE,
     schema.TABLE, spend.FIGURES, spend.SHARES, sync_state.TABLE, webhooks.WEBHOOKS,
     webhooks.ALERTS, webhooks.DELIVERIES, USAGE, DEVICES,
 )  # fmt: skip
 # What belongs to work under way, and means nothing without it.
-PASSING = frozenset({STAGING, AUTHORIZATIONS})
+PASSING = frozenset({STAGING, AUTHORIZATIONS, consolidation.STAGING})
 _PASSING_STATE = frozenset({schema.CHECKPOINT_KIND})
 _FORMAT = "ledger365-tables"
 _ROWS_AT_ONCE = 1000
