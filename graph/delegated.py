@@ -22,7 +22,7 @@ import msgspec
 import requests
 from azure.core.credentials import AccessToken
 
-from errors import LedgerError, SignInMissing, TokenRejected
+from errors import GraphError, LedgerError, SignInMissing, TokenRejected
 from graph.errors import SIGN_IN_AGAIN, sign_in_failed, token_rejected, unreachable
 from graph.errors import unreadable_success as unreadable
 from portals.certificates import DelegatedMaterial
@@ -36,6 +36,8 @@ logger = logging.getLogger("ledger365.graph")
 Result = TypeVar("Result")
 Keep = Callable[[DelegatedMaterial], Awaitable[None]]
 _EARLY_SECONDS = 300
+_AADSTS = re.compile(r"AADSTS[0-9]+")
+_STATUS = re.compile(r"\b[45][0-9]{2}\b")
 # Entra names whoever signed in in some of its refusals
 _ADDRESS = re.compile(r"[^\s'\"<>()]+@[^\s'\"<>()]+")
 
@@ -231,15 +233,33 @@ async def _called(cloud: Cloud, call: Callable[[], Result], secrets: Sequence[st
     """What MSAL returns; what it raises becomes the ledger's errors, without its texts."""
     try:
         return await asyncio.to_thread(call)
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else None
-        raise sign_in_failed(status, "", secrets) from None
-    except json.JSONDecodeError:
-        raise unreadable(None) from None
-    except requests.RequestException as error:
-        raise unreachable(cloud, type(error).__name__) from None
-    except (ValueError, RuntimeError) as error:
-        raise token_rejected(f"{type(error).__name__} of the sign-in library", secrets) from None
+    except (
+        msal.exceptions.MsalError,
+        requests.RequestException,
+        ValueError,
+        RuntimeError,
+    ) as error:
+        raise _translated(cloud, error, secrets) from None
+
+
+def _translated(cloud: Cloud, error: BaseException, secrets: Sequence[str]) -> GraphError:
+    """The ledger's error for what MSAL raised; it wraps what happened in errors of its own."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    for link in chain:
+        refusal = _AADSTS.search(str(link))
+        if refusal is not None:
+            return refused(str(link)[refusal.start() :], secrets)
+    for link in chain:
+        status = _STATUS.search(str(link))
+        if isinstance(link, json.JSONDecodeError):
+            return unreadable(None)
+        if isinstance(link, requests.HTTPError | msal.exceptions.MsalServiceError) and status:
+            return sign_in_failed(int(status.group()), "", secrets)
+        if isinstance(link, requests.RequestException):
+            return unreachable(cloud, type(link).__name__)
+    return token_rejected(f"{type(error).__name__} of the sign-in library", secrets)
 
 
 def _check(result: Mapping[str, Any], secrets: Sequence[str]) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
-import ssl
 import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from devhost.stack import Stack
 from simulator.control import Control
 from tests.e2e.admin import SECRET, Admin, new_tenant, portal_body
+from tests.sign_in_page import NAME, PASSWORD, USER, Browser
 
-USER = "ada.admin@contoso.example"
-NAME = "Ada Administrator"
-PASSWORD = "Correct-Horse-Battery-Staple"
 MESSAGES = {
     "AADSTS50173": "password was changed",
     "AADSTS65001": "consent",
@@ -27,40 +21,9 @@ MESSAGES = {
 }
 
 
-class Browser:
-    """What an administrator does on Microsoft's page."""
-
-    def __init__(self, stack: Stack) -> None:
-        trust = ssl.create_default_context(cafile=str(stack.ca_bundle))
-        self.http = httpx.Client(verify=trust, timeout=30)
-
-    def page(self, url: str) -> httpx.Response:
-        """The page behind an address, not followed any further."""
-        return self.http.get(url)
-
-    def submit(
-        self, url: str, *, password: str = PASSWORD, decision: str = "accept"
-    ) -> httpx.Response:
-        """Fills the page's form in; the answer leads back to the app."""
-        page = self.page(url)
-        assert page.status_code == 200, page.text
-        action = re.search(r'action="([^"]+)"', page.text)
-        assert action is not None
-        parts = urlsplit(url)
-        target = f"{parts.scheme}://{parts.netloc}{html.unescape(action.group(1))}"
-        form = {"username": USER, "password": password, "decision": decision}
-        return self.http.post(target, data=form)
-
-    def sign_in(self, url: str, **choice: str) -> httpx.Response:
-        """Signs in, and follows the way back to the app's callback."""
-        back = self.submit(url, **choice)
-        assert back.status_code == 302, back.text
-        return self.http.get(back.headers["location"])
-
-
 @pytest.fixture
 def browser(stack: Stack) -> Any:
-    opened = Browser(stack)
+    opened = Browser(stack.ca_bundle)
     yield opened
     opened.http.close()
 
