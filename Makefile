@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 ONCE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start test lint scan audit sbom bench backup restore clean
+.PHONY: help setup demo start test lint scan audit sbom bench torture backup restore clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ sbom: .tools/security/.installed .tools/runtime/.installed ## list the app's pac
 
 bench: setup .tools/cartography/.installed ## measure, in ratios of one run
 	@$(RUN) -m bench $(ARGS)
+
+torture: setup ## load and random faults at once, then compare every table; MINUTES=30 for long
+	@$(RUN) -m torture --minutes $(or $(MINUTES),0.75) $(ARGS)
 
 backup: setup ## export all tables of the account in the environment; FILE=ledger.jsonl
 	@$(RUN) -m storage.backup export $(or $(FILE),ledger.jsonl)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from pathlib import Path
 
 from devhost.node import azurite_script, find_node
@@ -25,32 +27,44 @@ class Azurite:
         self._run_dir = run_dir
         self._location = location
         self._children: list[Child] = []
+        self._ports: dict[str, int] = {}
         self.connection_string = ""
 
     def start(self) -> None:
         """Starts both services on free ports; raises StartFailed or NodeMissing."""
         ports = {service: self._start(service) for service in ("queue", "table")}
+        self._ports = ports
         self.connection_string = (
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
             f"QueueEndpoint=http://127.0.0.1:{ports['queue']}/{ACCOUNT};"
             f"TableEndpoint=http://127.0.0.1:{ports['table']}/{ACCOUNT};"
         )
 
+    def restart(self, away_seconds: float) -> None:
+        """Ends both services, and starts them on their ports after a while; needs a location."""
+        self.stop()
+        time.sleep(away_seconds)
+        for service, port in self._ports.items():
+            self._start(service, port)
+
     def stop(self) -> None:
         """Ends both services; what was in memory is gone."""
         for child in self._children:
-            # one that keeps files writes them when told to end
-            child.stop(grace_seconds=10 if self._location else 1)
+            if self._location:
+                # one that keeps files writes them when interrupted, and not at SIGTERM
+                child.stop(grace_seconds=20, ask=signal.SIGINT)
+            else:
+                child.stop(grace_seconds=1)
         self._children.clear()
 
-    def _start(self, service: str) -> int:
+    def _start(self, service: str, fixed_port: int | None = None) -> int:
         if self._location is not None:
             self._location.mkdir(parents=True, exist_ok=True)
             storage = ["--location", str(self._location)]
         else:
             storage = ["--inMemoryPersistence"]
         for attempt in range(_PORT_TRIES):
-            port = free_port()
+            port = fixed_port or free_port()
             child = Child(f"Azurite {service}", self._run_dir / f"azurite-{service}.log")
             self._children.append(child)
             child.start(

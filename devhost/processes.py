@@ -65,13 +65,13 @@ class Child:
         """Whether the process has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def stop(self, grace_seconds: float) -> None:
-        """Asks the process to end, then kills what is left of its group."""
+    def stop(self, grace_seconds: float, *, ask: signal.Signals = signal.SIGTERM) -> None:
+        """Asks the process to end by a signal, then kills what is left of its group."""
         process, self._process = self._process, None
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(ask)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace_seconds)
         # macOS refuses to signal a group of zombies

@@ -138,6 +138,10 @@ class Stack:
         self._simulator.stop(_STOP_SECONDS)
         self._azurite.stop()
 
+    def restart_storage(self, away_seconds: float) -> None:
+        """Ends storage and starts it again where it was; only with a storage location."""
+        self._azurite.restart(away_seconds)
+
     def start_host(self, workers: int | None = None) -> None:
         """Starts the host over running storage, e.g. anew with another number of workers."""
         endpoint = self.run_dir / "devhost.json"

@@ -12,6 +12,7 @@ from identifiers import PortalId, RunId
 from monitor import health, service
 from monitor.contract import CheckView, ReadinessView, RunDetails, RunsQuery, RunView
 from monitor.measure import measure
+from monitor.orphans import end_orphans
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 
@@ -104,5 +105,9 @@ async def review_poison_queues(timer: func.TimerRequest) -> None:
     arg_name="timer", schedule="0 */15 * * * *", run_on_startup=False, use_monitor=True
 )
 async def measure_ledger(timer: func.TimerRequest) -> None:
-    """States the metrics that no single run knows."""
-    await measure(await composition.ledger())
+    """States the metrics that no single run knows, and ends runs that nothing works on."""
+    ledger = await composition.ledger()
+    await measure(ledger)
+    ended = await end_orphans(ledger)
+    if ended:
+        logger.error("%d runs were lost", ended)

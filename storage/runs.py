@@ -116,6 +116,29 @@ class RunStore:
         following = msgspec.json.encode(_Position(month, within)).decode()
         return Page([record_of(row, Run) for row in rows], following)
 
+    async def unfinished(self, *, since: datetime, until: datetime) -> Sequence[Run]:
+        """Runs created between the two that have not ended, but for those that have children."""
+        table = await self._tables.table(TABLE)
+        newest = _row_prefix(int(until.timestamp() * 1000))
+        oldest = _row_prefix(int(since.timestamp() * 1000))
+        return [
+            run
+            for month in dict.fromkeys((_month(since), _month(until)))
+            async for row in self._tables.query(
+                table,
+                "PartitionKey eq @month and RowKey ge @newest and RowKey lt @oldest"
+                " and ( State eq @queued or State eq @running )",
+                {
+                    "month": month,
+                    "newest": newest,
+                    "oldest": oldest,
+                    "queued": "Queued",
+                    "running": "Running",
+                },
+            )
+            if (run := record_of(row, Run)).child_count == 0
+        ]
+
     async def children(self, parent: Run) -> Sequence[Run]:
         """The runs that `parent` asked for: begun within a quarter of an hour after it."""
         table = await self._tables.table(TABLE)

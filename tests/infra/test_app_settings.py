@@ -10,7 +10,7 @@ from settings import read_settings
 from tests.infra.bicep import INFRA, ROOT, parsed
 
 MODULE = INFRA / "modules/function-app.bicep"
-NOT_THE_APP = {"tests", "devhost", "simulator", "bench"}
+NOT_THE_APP = {"tests", "devhost", "simulator", "bench", "torture"}
 # Read by others than this code.
 READ_BY_THE_HOST = {
     "AzureWebJobsStorage__blobServiceUri": "the Functions host's locks and keys",

@@ -7,7 +7,7 @@ import function_app
 from tests.infra.bicep import INFRA, ROOT, parsed
 
 MODULE = INFRA / "modules/roles.bicep"
-NOT_THE_APP = {"tests", "devhost", "simulator", "bench"}
+NOT_THE_APP = {"tests", "devhost", "simulator", "bench", "torture"}
 
 # Package of an SDK → the least built-in role for what the code does with it, and where.
 # Tables and queues are made by the app itself, so the role is on the account.

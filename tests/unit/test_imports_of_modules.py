@@ -85,7 +85,8 @@ def test_an_sdk_is_imported_by_its_edge_alone(package):
     users = {
         path.relative_to(ROOT).parts[0]
         for path in ROOT.glob("*/*.py")
-        if path.relative_to(ROOT).parts[0] not in ("tests", "devhost", "simulator", "bench")
+        if path.relative_to(ROOT).parts[0]
+        not in ("tests", "devhost", "simulator", "bench", "torture")
         if any(name == package or name.startswith(package + ".") for name in imported(path))
     }
     assert users <= OWNERS[package]
