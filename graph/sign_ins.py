@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from errors import GraphError, PermissionMissing
+from errors import GraphError
 from graph.paging import PageOf, pages
 from graph.permissions import AUDIT_LOG_READ
 from identifiers import UserId
@@ -82,13 +82,6 @@ def lacks_premium(error: GraphError) -> bool:
     It is known to say so of tenants that have one, now and then.
     """
     return (error.microsoft_code or "").casefold() == _NOT_PREMIUM
-
-
-def lacking(error: GraphError) -> str | None:
-    """The permission or license for want of which Graph refused; None for other errors."""
-    if isinstance(error, PermissionMissing):
-        return error.permission
-    return PREMIUM if lacks_premium(error) else None
 
 
 def _day(moment: str | None) -> str | None:

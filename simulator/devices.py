@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from simulator.http import Request, Response
-from simulator.odata import graph_error
+from simulator.odata import bad_request, graph_error
 from simulator.pages import paged
 from simulator.select import selected_names
 from simulator.tenant import Tenant
@@ -19,7 +19,9 @@ _NO_GUID = "00000000-0000-0000-0000-000000000000"
 def managed_devices(
     request: Request, tenant: Tenant, version: str, path: dict[str, str], roles: frozenset[str]
 ) -> Response:
-    """GET /deviceManagement/managedDevices."""
+    """GET /deviceManagement/managedDevices; tenants without Intune are told so."""
+    if not tenant.intune:
+        return bad_request(request, "Request not applicable to target tenant.", "BadRequest")
     items = [_managed(tenant, device) for device in tenant.devices.values() if device.managed]
     return _paged(request, version, "deviceManagement/managedDevices", items)
 

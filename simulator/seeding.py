@@ -33,7 +33,8 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
     groups (a list of {name, skus, share}), visibility_lag_seconds (until a
     single user shows a license that was assigned or removed), and the shares
     guests, blocked, rooms, errors, deleted, each 0 to 1; active gives licensed
-    users activity for the reports, to that share of them within the last weeks.
+    users activity for the reports, to that share of them within the last weeks;
+    intune: false is a tenant without it.
     """
     source = random.Random(spec.get("seed", 1))  # noqa: S311 - reproducible, not secret
     tenant = Tenant(
@@ -58,6 +59,7 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
         add_user(tenant, source, index, spec, assignable[:per_user], shares)
     for user in list(tenant.users())[: int(users * spec.get("deleted", 0))]:
         tenant.remove_user(user.user_id)
+    tenant.intune = bool(spec.get("intune", True))
     if "active" in spec:
         seed_usage(tenant, source, float(spec["active"]))
     tenant.log.clear()

@@ -137,6 +137,7 @@ class Tenant:
         self.concealed = False
         self.shuffled_columns = False
         self.report_lag_days = 3
+        self.intune = True
         self.visibility_lag_seconds = 0.0
         self._before: dict[str, tuple[float, User]] = {}
         self._encoded: dict[tuple[str, ...], dict[str, bytes]] = {}

@@ -33,8 +33,9 @@ from graph.devices import (
     managed_device_pages,
     pages_of_devices_with,
 )
+from graph.refusals import lacked_by
 from graph.reports import copilot_rows, download_report, names_concealed, read_rows
-from graph.sign_ins import lacking, lacks_premium, sign_in_pages
+from graph.sign_ins import lacks_premium, sign_in_pages
 from identifiers import UserId, canonical_guid
 from usage.families import family_of_app
 from usage.merge import merged_device, merged_usage
@@ -174,7 +175,7 @@ class Collector:
                 await asyncio.sleep(_PREMIUM_RETRY_SECONDS)
                 await read()
         except GraphError as error:
-            lacked = lacking(error)
+            lacked = lacked_by(error, task)
             if lacked is None:
                 raise
             self._unavailable(task, lacked)
@@ -195,9 +196,12 @@ class Collector:
                 await self._read_report(report)
             if "access" in tasks and not self.found.concealed:
                 await self._read_copilot()
-        except PermissionMissing as error:
+        except GraphError as error:
+            lacked = lacked_by(error, tasks[0])
+            if lacked is None:
+                raise
             for task in tasks:
-                self._unavailable(task, error.permission)
+                self._unavailable(task, lacked)
             self._forget_reports()
             return
         if self.found.concealed:
@@ -212,7 +216,9 @@ class Collector:
     async def _concealed_by_settings(self) -> bool:
         try:
             return await names_concealed(self._graph) is True
-        except PermissionMissing as error:
+        except GraphError as error:
+            if lacked_by(error, "roster") is None:
+                raise
             self._recorder.log(
                 "info", f"{error.message} Whether names are hidden is told by the names."
             )

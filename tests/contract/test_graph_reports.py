@@ -19,8 +19,9 @@ from graph.devices import (
     pages_of_devices_with,
 )
 from graph.paging import items
+from graph.refusals import lacked_by
 from graph.reports import copilot_rows, download_report, names_concealed, read_rows
-from graph.sign_ins import lacking, sign_in_pages
+from graph.sign_ins import sign_in_pages
 from identifiers import ClientId, TenantId, UserId
 from portals.certificates import ClientSecretMaterial
 from settings import Settings
@@ -268,7 +269,7 @@ async def test_a_tenant_without_premium_lacks_the_license(cloud: Control, settin
     async with connected.graph as graph:
         with pytest.raises(GraphError) as raised:
             await items(sign_in_pages(graph))
-    assert lacking(raised.value) == "Microsoft Entra ID P1"
+    assert lacked_by(raised.value, "sign_ins") == "Microsoft Entra ID P1"
 
 
 async def test_devices_come_with_their_users_and_what_is_installed(tenant: Connected):

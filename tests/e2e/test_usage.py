@@ -368,6 +368,23 @@ def test_a_tenant_without_premium_has_no_sign_ins_and_nobody_is_inactive_for_it(
     assert {row["activity"] for row in scene.rows("/usage/roster").values()} == {"unknown"}
 
 
+def test_what_the_tenant_or_its_cloud_does_not_have_leaves_the_rest(admin: Admin, cloud: Control):
+    scene = Scene(admin, cloud, intune=False, users=3)
+    scene.change(scene.ids[0], last_sign_in=f"{days_ago(3)}T08:00:00Z")
+    cloud.fault("status", status=404, match="/v1.0/reports/", tenant=scene.tenant_id)
+    run = scene.collect()
+    assert (run["state"], run["error"]["code"]) == ("PartiallySucceeded", "usage_task_unavailable")
+    tasks = {task["task"]: (task["state"], task["lacks"]) for task in scene.status()["tasks"]}
+    reports = "Microsoft 365 usage reports in this cloud"
+    assert tasks == {
+        "roster": ("unavailable", reports),
+        "access": ("unavailable", reports),
+        "sign_ins": ("available", None),
+        "devices": ("unavailable", "Microsoft Intune"),
+    }
+    assert scene.rows("/usage/access")[scene.ids[0]]["activity"] == "active"
+
+
 def test_concealed_names_are_told_and_never_stored(admin: Admin, cloud: Control):
     permissions = [p for p in USAGE_PERMISSIONS if p != "ReportSettings.Read.All"]
     scene = Scene(admin, cloud, permissions=permissions, tasks=["roster", "access"])
