@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import compliance.service
+import spend.service
 from errors import InvalidInput, LedgerError
+from spend.annual import shown
 from webhooks.delivery import announce, send
 from webhooks.model import (
     Event,
@@ -23,6 +25,7 @@ from webhooks.signature import checked_key, new_key
 
 if TYPE_CHECKING:
     from composition import Ledger
+    from spend.figures import CurrencyTotals
     from webhooks.sender import Answer
 
 MAX_WEBHOOKS = 50
@@ -92,6 +95,7 @@ async def send_digest(ledger: Ledger) -> Event:
     now = ledger.clock()
     year, week, _ = now.isocalendar()
     found = await compliance.service.summary(ledger)
+    costs = await spend.service.summary(ledger, None)
     alerts = sorted(await ledger.alerts.list(), key=lambda alert: alert.title.casefold())
     lines = [alert.title for alert in alerts[:_DIGEST_LINES]]
     if len(alerts) > _DIGEST_LINES:
@@ -112,8 +116,17 @@ async def send_digest(ledger: Ledger) -> Event:
             Fact("Seats missing", found.shortfall),
             Fact("Seats to spare", found.spare),
             *(Fact(status.replace("_", " ").capitalize(), n) for status, n in statuses),
+            *(fact for totals in costs.currencies for fact in _money(totals)),
         ),
     )
     await announce(ledger, await ledger.webhooks.list(), event)
     await ledger.deliveries.forget(now - _KEPT)
     return event
+
+
+def _money(totals: CurrencyTotals) -> list[Fact]:
+    wasted = totals.wasted
+    facts = [Fact(f"Spend a year ({totals.currency})", shown(totals.annual))]
+    if wasted.annual is not None:
+        facts.append(Fact(f"Wasted a year ({totals.currency})", shown(wasted.annual)))
+    return facts

@@ -195,10 +195,26 @@ def test_a_receiver_that_is_gone_for_good_is_not_asked_again(
     assert (failed[0]["status"], failed[0]["attempts"]) == (410, 1)
 
 
-def test_a_week_has_one_digest(admin: Admin, receiver: Receiver, webhook: Any):
+def test_a_week_has_one_digest_of_seats_and_money(
+    admin: Admin, cloud: Control, receiver: Receiver, webhook: Any
+):
+    portal = recalculated(admin, cloud)
+    sku_id = admin.positions(portal["portalId"])["SPE_E3"]["skuId"]
+    # a currency of its own keeps the sum apart from what other tests enter
+    price = {"amount": "600", "currency": "ISK", "frequency": "yearly"}
+    contract = admin.call(
+        "PUT",
+        f"/licenses/{portal['portalId']}/{sku_id}/contract",
+        {**price, "effectiveDate": "2026-01-01"},
+        status=200,
+    )
+    assert admin.wait_for(contract["recalculationRunId"])["state"] == "Succeeded"
     admin.fire("SendDigest")
     first = until(lambda: digests(receiver))
-    assert first[0]["data"]["facts"]["Licenses"] > 0
+    facts = first[0]["data"]["facts"]
+    assert facts["Licenses"] > 0
+    # 10 of 30 seats are assigned to nobody
+    assert (facts["Spend a year (ISK)"], facts["Wasted a year (ISK)"]) == ("600", "200")
     admin.fire("SendDigest")
     tested = admin.call("POST", f"/webhooks/{webhook['webhookId']}/test", status=200)
     assert tested == {"accepted": True, "status": 204, "error": None}
