@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,17 +48,25 @@ async def current_users(
     """Up to 20 users by ID: None for one that is gone, an error for one that could not be read.
 
     Sign-ins need AuditLog.Read.All and Entra ID P1 in the tenant, and are at
-    times refused where both are there; such users come with `sign_ins_known`
-    false. Raises GraphError if the whole batch fails.
+    times refused where both are there, so that users of whom some are refused
+    are asked for again; those still refused come with `sign_ins_known` false.
+    Raises GraphError if the whole batch fails.
     Source: https://learn.microsoft.com/graph/api/user-get
     """
     answers = await _read(graph, user_ids, [*FIELDS, _SIGN_IN])
-    refused = [user_id for user_id, answer in answers.items() if answer.status == 403]
+    refused = _refused(answers)
+    if 0 < len(refused) < len(user_ids):
+        answers |= await _read(graph, refused, [*FIELDS, _SIGN_IN])
+        refused = _refused(answers)
     without = await _read(graph, refused, FIELDS) if refused else {}
     return {
         user_id: _current(without.get(user_id, answer), user_id not in without)
         for user_id, answer in answers.items()
     }
+
+
+def _refused(answers: Mapping[UserId, BatchAnswer]) -> list[UserId]:
+    return [user_id for user_id, answer in answers.items() if answer.status == 403]
 
 
 async def _read(

@@ -255,6 +255,24 @@ async def test_without_the_right_to_sign_ins_they_are_unknown_and_not_never(
     assert found.user.assigned_licenses
 
 
+async def test_sign_ins_that_are_refused_now_and_then_are_asked_for_again(
+    cloud: Control, settings: Settings
+):
+    tenant = Tenant(cloud, settings)
+    users = tenant.users[:3]
+    tenant.fault(
+        f"/users/{users[1]}.*signInActivity",
+        status=403,
+        code="Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+        times=1,
+    )
+    async with tenant.open() as graph:
+        found = await current_users(graph, users)
+        assert graph.counts.requests == 2
+    known = [user.sign_ins_known for user in found.values() if isinstance(user, CurrentUser)]
+    assert known == [True] * 3
+
+
 async def test_a_user_that_cannot_be_read_is_an_error_of_its_own(
     cloud: Control, settings: Settings
 ):
