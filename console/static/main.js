@@ -4,6 +4,7 @@ import { call, offers } from "./api.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import * as compliance from "./pages/compliance.js";
+import * as hybrid from "./pages/hybrid.js";
 import * as license from "./pages/license.js";
 import * as licenses from "./pages/licenses.js";
 import * as monitor from "./pages/monitor.js";
@@ -42,6 +43,7 @@ const ROUTES = [
   [["people", "services"], services, "people"],
   [["people", "*", "*"], person, "people"],
   [["savings"], spend, "savings"],
+  [["savings", "installations"], hybrid, "savings"],
   [["savings", "reclamations"], reclamations, "savings"],
   [["savings", "reclamations", "new"], reclamationPreview, "savings"],
   [["savings", "reclamations", "*"], reclamation, "savings"],

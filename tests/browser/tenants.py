@@ -58,6 +58,8 @@ class Shown:
             "usage": "/people/usage",
             "services": "/people/services",
             "savings": "/savings",
+            "wasted seats": "/savings/waste",
+            "installations": "/savings/installations",
             "reclamations": "/savings/reclamations",
             "reclamation": f"/savings/reclamations/{self.reclamation_id}",
             "new preview": "/savings/reclamations/new",
