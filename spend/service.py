@@ -34,7 +34,7 @@ from spend.renewals import Renewal, renewals
 if TYPE_CHECKING:
     from composition import Ledger
 
-# Names the recalculation that a change of a contract has asked for, while it waits.
+# Names the recalculation that a change has asked for, while it waits.
 PENDING_KIND = "spend-pending"
 _PORTALS_AT_ONCE = 8
 
@@ -77,7 +77,7 @@ async def put_contract(
         _check_price(price)
     contract = LicenseContract(portal_id, sku_id, ledger.clock(), managed, price)
     await ledger.contracts.upsert(contract)
-    run_id = await _recalculate_soon(ledger, portal_id, requested_by)
+    run_id = await recalculate_soon(ledger, portal_id, requested_by)
     return await _cost_of(ledger, contract), run_id
 
 
@@ -91,7 +91,7 @@ async def delete_contract(
     await ledger.licenses.get_license(portal_id, sku_id)
     if await ledger.contracts.get(portal_id, sku_id) is not None:
         await ledger.contracts.delete(portal_id, sku_id)
-        await _recalculate_soon(ledger, portal_id, requested_by)
+        await recalculate_soon(ledger, portal_id, requested_by)
 
 
 def _check_price(price: Price) -> None:
@@ -115,8 +115,8 @@ def _check_price(price: Price) -> None:
         )
 
 
-async def _recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: str | None) -> RunId:
-    """Queues a recalculation; several changes share the one that still waits."""
+async def recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: str | None) -> RunId:
+    """Queues a recalculation of the portal; several changes share the one that still waits."""
     stored = await ledger.sync_state.read(portal_id, PENDING_KIND)
     if stored is not None:
         waiting = RunId(stored.decode())

@@ -13,6 +13,7 @@ from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
+from spend.service import recalculate_soon
 from usage.joined import contacts_with_usage
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import USAGE_TASKS, UsageStatus
@@ -136,6 +137,10 @@ async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -
             await _settled(ledger, message, recorder)
     except LeaseLost:
         await _hand_over(ledger, message, recorder)
+        return
+    if recorder.run.state != "Failed":
+        # who is inactive, and what would do instead, follows from this run
+        await recalculate_soon(ledger, message.portal_id, None)
 
 
 async def _hand_over(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
