@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,13 @@ from devhost.stack import Stack
 from identifiers import PortalId, SkuId
 from monitor.run import new_run_id
 from settings import read_settings
-from simulator.control import Control
+from simulator.control import IMPORT_PERMISSIONS, Control
 from storage.compliance import PositionStore
 from storage.factory import open_tables
 from storage.sync_state import SyncStateStore
 from storage.tables import Tables
 from tests.builders import make_circumstances, make_counts, make_license
-from tests.e2e.admin import Admin, connected
+from tests.e2e.admin import SECRET, Admin, connected, new_tenant, portal_body
 
 PRICE = {
     "amount": "1200",
@@ -210,6 +211,28 @@ def test_without_usage_reports_nobody_is_inactive(admin: Admin, licenses: Licens
     assert e3["waste"]["neverAssigned"] == {"seats": 2, "annual": "200.00"}
     assert admin.all(f"/spend/waste?portalId={licenses.portal_id}") == []
     assert admin.all(f"/spend/right-sizing?portalId={licenses.portal_id}") == []
+
+
+def test_a_usage_run_tells_who_is_inactive_without_being_asked(admin: Admin, cloud: Control):
+    skus = [{"part_number": "SPE_E3", "enabled": 2}]
+    tenant_id, client_id = new_tenant(cloud, users=2, skus=skus)
+    permissions = (*IMPORT_PERMISSIONS, "Reports.Read.All", "ReportSettings.Read.All")
+    cloud.register(tenant_id, client_id, secret=SECRET, permissions=permissions)
+    body = portal_body(tenant_id, client_id, tasks=["access"])
+    portal_id = admin.call("POST", "/portals", body, status=201)["portalId"]
+    gone, here = cloud.truth(tenant_id, users=True)["users"]
+    for user_id, days in ((gone, 120), (here, 4)):
+        used = {"services": {"exchange": days}}
+        cloud.call("usage", tenant_id=tenant_id, user_id=user_id, values=used)
+    assert admin.recalculate(portal_id)["state"] == "Succeeded"
+    (row,) = admin.all(f"/spend?portalId={portal_id}")
+    assert (row["unknownActivity"], row["waste"]["inactive"]["seats"]) == (2, 0)
+    assert admin.run("POST", f"/portals/{portal_id}/usage")["state"] == "Succeeded"
+    deadline = time.monotonic() + 60
+    while not (seats := admin.all(f"/spend/waste?portalId={portal_id}")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert [(seat["userId"], seat["cause"]) for seat in seats] == [(gone, "inactive")]
 
 
 def test_renewals_are_ends_of_contracts_and_of_subscriptions(admin: Admin, licenses: Licenses):
