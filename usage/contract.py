@@ -26,7 +26,6 @@ from usage.model import (
     Activation,
     Device,
     Family,
-    FamilyPosition,
     LicenseUse,
     ReportPeriod,
     Service,
@@ -38,7 +37,7 @@ from web.contract import Contract, Guid, PageQuery, Timestamp
 
 if TYPE_CHECKING:
     from portals.model import Portal
-    from usage.queries import HybridContact, UsedContact
+    from usage.queries import HybridContact, HybridPosition, UsedContact
 
 _MEGABYTE = 1024 * 1024
 SyncState = Literal["synced", "no_longer_synced", "never_synced"]
@@ -414,16 +413,15 @@ class HybridView(Contract):
     categories: CategoriesView
 
     @classmethod
-    def of(
-        cls, portal: "Portal", status: "UsageStatus", family: "Family", position: "FamilyPosition"
-    ) -> "HybridView":
+    def of(cls, row: "HybridPosition") -> "HybridView":
         """The view of a position."""
+        position = row.position
         kinds: tuple[Category, ...] = ("used", "rarely_used", "unused", "unreported")
         return cls(
-            portal_id=portal.portal_id,
-            portal_name=portal.name,
-            family=family,
-            as_of=status.completed_at,
+            portal_id=row.portal.portal_id,
+            portal_name=row.portal.name,
+            family=row.family,
+            as_of=row.status.completed_at,
             entitled_activated=position.entitled_activated,
             entitled_installed=position.entitled_installed,
             entitled_not_installed=position.entitled_not_installed,

@@ -11,6 +11,7 @@ from errors import NotFound
 from identifiers import PortalId, SkuId
 from ledger.service import all_portal_ids
 from usage.activity import RARELY_USED_DAYS, is_inactive
+from usage.cut import cut_page
 from usage.hybrid import HybridFact, Position, entitlements_of, hybrid_facts
 from usage.model import Device, Family, FamilyPosition, LicenseUse, Usage, UsageStatus
 
@@ -38,6 +39,15 @@ class HybridContact(msgspec.Struct, frozen=True):
     portal_id: PortalId
     contact: Contact
     fact: HybridFact
+
+
+class HybridPosition(msgspec.Struct, frozen=True):
+    """A portal's position in one product family, as of a usage run."""
+
+    portal: Portal
+    status: UsageStatus
+    family: Family
+    position: FamilyPosition
 
 
 class _PortalFacts(msgspec.Struct, frozen=True):
@@ -85,21 +95,25 @@ async def list_hybrid_contacts(
     continuation: str | None,
 ) -> tuple[list[HybridContact], str | None]:
     """A page of contacts by product family, and the position after it."""
-    page = await _contacts(ledger, portal_id, None, top, continuation)
-    rows: list[HybridContact] = []
-    for portal, contacts in _by_portal(page.items).items():
-        facts = await _facts(ledger, portal)
-        entitlements = entitlements_of(facts.licenses)
-        usages = await ledger.usage.get_many(portal, [c.user_id for c in contacts])
-        rows += [
-            HybridContact(portal, contact, fact)
-            for contact in contacts
-            for fact in hybrid_facts(
-                contact, usages.get(contact.user_id), facts.status, entitlements
-            )
-            if family in (None, fact.family) and position in (None, fact.position)
-        ]
-    return rows, page.continuation
+
+    async def read(size: int, at: str | None) -> tuple[list[HybridContact], str | None]:
+        page = await _contacts(ledger, portal_id, None, size, at)
+        rows: list[HybridContact] = []
+        for portal, contacts in _by_portal(page.items).items():
+            facts = await _facts(ledger, portal)
+            entitlements = entitlements_of(facts.licenses)
+            usages = await ledger.usage.get_many(portal, [c.user_id for c in contacts])
+            rows += [
+                HybridContact(portal, contact, fact)
+                for contact in contacts
+                for fact in hybrid_facts(
+                    contact, usages.get(contact.user_id), facts.status, entitlements
+                )
+                if family in (None, fact.family) and position in (None, fact.position)
+            ]
+        return rows, page.continuation
+
+    return await cut_page(read, top=top, continuation=continuation)
 
 
 async def list_devices(
@@ -134,18 +148,32 @@ async def license_use(
     return license_, await ledger.usage.status(portal_id), found
 
 
-async def hybrid_positions(
-    ledger: Ledger, portals: Sequence[Portal]
-) -> list[tuple[Portal, UsageStatus, Family, FamilyPosition]]:
-    """The position of each portal in each product family; portals without a run have none."""
-    rows = []
+async def list_hybrid_positions(
+    ledger: Ledger, *, portal_id: PortalId | None, top: int, continuation: str | None
+) -> tuple[list[HybridPosition], str | None]:
+    """A page of positions, by portal and product family, and the position after it.
+
+    Portals without a usage run have none. Raises NotFound.
+    """
+
+    async def read(size: int, at: str | None) -> tuple[list[HybridPosition], str | None]:
+        if portal_id is not None:
+            return await _hybrid_positions(ledger, [await ledger.portals.get(portal_id)]), None
+        page = await ledger.portals.list_page(top=size, continuation=at)
+        return await _hybrid_positions(ledger, page.items), page.continuation
+
+    return await cut_page(read, top=top, continuation=continuation)
+
+
+async def _hybrid_positions(ledger: Ledger, portals: Sequence[Portal]) -> list[HybridPosition]:
+    rows: list[HybridPosition] = []
     for portal in portals:
         status = await ledger.usage.status(portal.portal_id)
         summary = await ledger.usage.summary(portal.portal_id)
         if status is None or summary is None:
             continue
         rows += [
-            (portal, status, family, summary.families[family])
+            HybridPosition(portal, status, family, summary.families[family])
             for family in Family
             if family in summary.families
         ]

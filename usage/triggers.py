@@ -179,9 +179,15 @@ async def list_devices(ledger: Ledger, request: Request[DevicesQuery, None]) -> 
     errors=(404,),
 )
 async def list_hybrid_positions(ledger: Ledger, request: Request[PortalPageQuery, None]) -> Reply:
-    """A page of portals, with a row for each product family."""
-    portals, continuation = await _portals(ledger, request.query)
-    rows = [HybridView.of(*row) for row in await queries.hybrid_positions(ledger, portals)]
+    """A page of positions, by portal and product family."""
+    query = request.query
+    found, continuation = await queries.list_hybrid_positions(
+        ledger,
+        portal_id=_portal(query.portal_id),
+        top=query.top,
+        continuation=query.continuation,
+    )
+    rows = [HybridView.of(row) for row in found]
     return Reply(PageOf[HybridView](value=rows, continuation=continuation))
 
 

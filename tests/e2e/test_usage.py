@@ -323,6 +323,21 @@ def test_hybrid_positions_name_their_contacts_and_devices(scene: Scene):
     assert (a["desktopActivations"], a["mobileActivations"], len(a["devices"])) == (2, 1, 2)
 
 
+def test_no_page_of_hybrid_lists_is_longer_than_asked_for(scene: Scene):
+    for path, count in (("/usage/hybrid", 3), ("/usage/hybrid/contacts", 14)):
+        rows: list[Any] = []
+        continuation = None
+        while True:
+            more = f"&continuation={continuation}" if continuation else ""
+            page = scene.admin.get(f"{path}?portalId={scene.portal_id}&top=2{more}")
+            assert len(page["value"]) <= 2
+            rows += page["value"]
+            continuation = page["continuation"]
+            if continuation is None:
+                break
+        assert len(rows) == count
+
+
 def test_the_status_says_which_task_can_tell_what(scene: Scene):
     status = scene.status()
     assert [task["state"] for task in status["tasks"]] == ["available"] * 4

@@ -47,6 +47,7 @@ PURE = [
     "webhooks/model.py",
     "webhooks/payload.py",
     "usage/activity.py",
+    "usage/cut.py",
     "usage/families.py",
     "usage/hybrid.py",
     "usage/merge.py",
