@@ -17,6 +17,7 @@ import function_app
 from devhost.stack import Stack
 from simulator.control import Control
 from tests.e2e.admin import Admin, connected
+from tests.indexed import http_functions
 from tests.principal import OBJECT_ID, principal
 
 # All others want a role; whoever adds a name here says that anyone may call it.
@@ -38,18 +39,6 @@ ADMITTED = {
 OPERATIONS = {
     operation.name: operation for area in function_app.AREAS for operation in area.operations
 }
-
-
-def http_functions() -> dict[str, dict[str, Any]]:
-    """The HTTP triggers of the app as the host indexes them, by function."""
-    found: dict[str, dict[str, Any]] = {}
-    for function in function_app.app.get_functions():
-        trigger = function.get_trigger()
-        described = trigger.get_dict_repr() if trigger else {}
-        if described.get("type") == "httpTrigger":
-            found[str(function.get_function_name())] = described
-    return found
-
 
 FUNCTIONS = http_functions()
 CALLS = [

@@ -3,7 +3,7 @@
 import ast
 import re
 
-import function_app
+from tests.indexed import http_functions
 from tests.infra.bicep import INFRA, ROOT, parsed
 
 MODULE = INFRA / "modules/roles.bicep"
@@ -111,9 +111,7 @@ def test_the_registration_has_the_app_roles_that_the_api_asks_for() -> None:
 
 def test_sign_in_is_asked_for_everything_but_what_anyone_may_call() -> None:
     open_to_all = set()
-    for function in function_app.app.get_functions():
-        trigger = function.get_trigger()
-        described = trigger.get_dict_repr() if trigger else {}
+    for described in http_functions().values():
         if str(described.get("authLevel")).endswith("ANONYMOUS"):
             open_to_all |= paths(f"/api/{described['route']}")
     properties = parsed(INFRA / "modules/authentication.bicep")["resources"]["authentication"][
