@@ -30,7 +30,8 @@ LEASE_SECONDS = 6
 SKEW_SECONDS = 20.0
 # Every silence after which a run counts as lost is over by then.
 AHEAD = "=1800"
-SETTLE_SECONDS = 240
+# What waits in queues when load ends is worked off, portal by portal.
+SETTLE_SECONDS = 900
 FINISHED = ("Succeeded", "PartiallySucceeded", "Failed")
 
 

@@ -61,7 +61,7 @@ class Load:
             credential = {"kind": "clientSecret", "value": SECRET}
             self._ask("PATCH", f"/portals/{portal()}", {"credential": credential})
 
-        return [
+        work: list[Callable[[], None]] = [
             lambda: self._start(f"/portals/{portal()}/import", {}),
             lambda: self._start(f"/portals/{portal()}/import", {"clean": True}),
             lambda: self._start("/compliance/recalculate", {"portalIds": [portal()]}),
@@ -70,12 +70,16 @@ class Load:
             lambda: self._fire("RecalculateCompliance"),
             rotate,
             lambda: self._ask("POST", f"/portals/{portal()}/test"),
+        ]
+        # imports of one portal follow one another, so that many more looks than asks fit
+        looks: list[Callable[[], None]] = [
             lambda: self._ask("GET", f"/contacts?portalId={portal()}&top=200"),
             lambda: self._ask("GET", f"/licenses?portalId={portal()}"),
             lambda: self._ask("GET", "/compliance/summary"),
             lambda: self._ask("GET", "/runs?top=20"),
             lambda: self._ask("GET", "/health/ready"),
         ]
+        return work + looks * 4
 
     def _ordered(self, source: random.Random) -> list[Callable[[], None]]:
         return [lambda: self._move(source)] * 8 + [lambda: self._erase(source)]
