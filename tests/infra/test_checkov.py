@@ -12,10 +12,13 @@ from tests.infra.bicep import INFRA, MODULES, ROOT
 
 CHECKOV = ROOT / ".tools/checkov/bin/checkov"
 
-pytestmark = pytest.mark.skipif(
-    not CHECKOV.exists() and not os.environ.get("CI"),
-    reason="checkov is not installed; `make scan` does it",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not CHECKOV.exists() and not os.environ.get("CI"),
+        reason="checkov is not installed; `make scan` does it",
+    ),
+    pytest.mark.timeout(600),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def report() -> dict[str, dict[str, list[dict[str, object]]]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
         env={**os.environ, "LOG_LEVEL": "ERROR"},
     )
     assert "Failed to run check" not in done.stderr, done.stderr

@@ -64,7 +64,7 @@ def judged() -> dict[str, dict[str, list[str]]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=110,
     )
     said: dict[str, dict[str, list[str]]] = json.loads(done.stdout)
     return said
@@ -91,7 +91,7 @@ def test_the_parser_tells_what_is_wrong() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=110,
     )
     assert "Nam" in json.loads(done.stdout)["x"]["problems"][0]
 

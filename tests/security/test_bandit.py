@@ -5,9 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.security.answers import ROOT, TOOLS, Answers, needs_scanners
 
-pytestmark = needs_scanners
+pytestmark = [needs_scanners, pytest.mark.timeout(600)]
 
 # Not deployed: findings of low severity are of no consequence there.
 LOCAL_PARTS = {"bench", "devhost", "simulator"}
@@ -36,7 +38,7 @@ def test_every_finding_of_bandit_is_answered() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
     )
     report = json.loads(done.stdout)
     assert report["errors"] == []

@@ -6,9 +6,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.security.answers import ROOT, TOOLS, Answers, needs_scanners
 
-pytestmark = needs_scanners
+pytestmark = [needs_scanners, pytest.mark.timeout(600)]
 
 # Guesses by words, and everything here is about secrets; in Python ruff's S105 to S107 do it.
 NOT_ASKED = ("--disable-plugin", "KeywordDetector")
@@ -29,7 +31,7 @@ def findings(files: list[str], root: Path = ROOT) -> list[tuple[str, str, int]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=110,
+        timeout=500,
     )
     found = json.loads(done.stdout)["results"]
     return [

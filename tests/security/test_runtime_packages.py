@@ -7,7 +7,11 @@ import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 from tests.security.answers import ROOT, RUNTIME, TOOLS, needs_runtime, needs_scanners
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def deployed(target: Path) -> list[str]:
@@ -43,7 +47,7 @@ def test_what_is_deployed_runs_on_the_packages_of_requirements_txt(tmp_path: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
@@ -62,7 +66,7 @@ def test_the_bill_of_materials_lists_every_package_of_the_app(tmp_path: Path) ->
         ],
         check=True,
         capture_output=True,
-        timeout=110,
+        timeout=500,
     )
     bill = json.loads(target.read_text())
     assert bill["bomFormat"] == "CycloneDX"
