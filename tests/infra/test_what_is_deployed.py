@@ -55,7 +55,7 @@ def test_everything_that_the_app_imports_is_deployed() -> None:
 def test_nothing_is_deployed_but_code_and_what_the_host_reads() -> None:
     """No tests, simulators, tools, documents, local settings or development requirements."""
     for name in {name for name in top_level() if not ignored(name)} - READ_BY_THE_HOST:
-        assert name not in {"bench", "devhost", "docs", "infra", "simulator", "tests"}
+        assert name not in {"bench", "devhost", "docs", "infra", "simulator", "tests", "torture"}
         assert name.endswith(".py") or any((ROOT / name).glob("*.py")), name
 
 
