@@ -70,6 +70,7 @@ def differences(
             for line in (
                 *_contacts(tables, subject.portal_id, truth, erased),
                 *_licenses(tables, subject.portal_id, truth),
+                *_groups(tables, subject.portal_id, truth),
                 *_products(tables, subject.portal_id, promises),
                 *_positions(tables, subject.portal_id, truth),
             )
@@ -158,6 +159,12 @@ def _licenses(tables: Tables, portal_id: str, truth: Any) -> Iterator[str]:
     }
     if units != truth["entitled"]:
         yield f"licenses entitle to {units} instead of {truth['entitled']}"
+
+
+def _groups(tables: Tables, portal_id: str, truth: Any) -> Iterator[str]:
+    groups = {row["DisplayName"]: row["RowKey"] for row in tables.of("Groups", portal_id)}
+    if groups != truth["groups"]:
+        yield f"groups are {groups} instead of {truth['groups']}"
 
 
 def _products(tables: Tables, portal_id: str, promises: Promises) -> Iterator[str]:

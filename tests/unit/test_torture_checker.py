@@ -22,6 +22,7 @@ SUBJECT = Subject("tenant", "client", PORTAL, "Contoso")
 TRUTH = {
     "entitled": {SKU: 5},
     "consumed": {SKU: 2},
+    "groups": {"Sales": "group"},
     "users": {
         ADA: {"upn": "ada@x", "enabled": True, "paths": [[SKU, None, "Active", None]]},
         BOB: {"upn": "bob@x", "enabled": False, "paths": [[SKU, "group", "Active", None]]},
@@ -58,6 +59,7 @@ def good() -> tuple[dict[str, list[dict[str, Any]]], Promises]:
         "Contacts": [{"PartitionKey": KEY, "RowKey": "000000", "Data0": block}],
         "Consumers": [{"PartitionKey": KEY, "RowKey": SKU, "Ids0": ids, "Flags0": b"ab"}],
         "Licenses": [{"PartitionKey": PORTAL, "RowKey": SKU, "EnabledUnits": 4, "WarningUnits": 1}],
+        "Groups": [{"PartitionKey": PORTAL, "RowKey": "group", "DisplayName": "Sales"}],
         "Products": [{"PartitionKey": PORTAL, "RowKey": SKU, "Directory": "Here"}],
         "Compliance": [
             {"PartitionKey": PORTAL, "RowKey": SKU, "Entitled": 5, "Consumed": 2, "Available": 3}
@@ -124,6 +126,7 @@ WRONG: list[tuple[str, Callable[[Any], None]]] = [
     ("has flags for others", setting("Consumers", "Flags0", b"a")),
     ("rows of Contacts belong to no layout", adding("Contacts", PartitionKey=f"{PORTAL}|0|")),
     ("licenses entitle to", setting("Licenses", "EnabledUnits", 9)),
+    ("groups are", setting("Groups", "DisplayName", "Purchasing")),
     ("products are not those", lambda rows: rows["Products"].clear()),
     ("was moved to Here", setting("Products", "Directory", "Elsewhere")),
     ("consumed are", setting("Compliance", "Consumed", 3)),
