@@ -3,7 +3,7 @@
 import { freshId, h } from "./dom.js";
 import { words } from "./format.js";
 import { icon } from "./icons.js";
-import { address, go, withFilters } from "./router.js";
+import { address, amend, go, here, withFilters } from "./router.js";
 
 /** A button of the command bar: icon and word. */
 export function command(name, label, onclick, attributes = {}) {
@@ -112,12 +112,22 @@ export function filterSelect(label, name, options, current) {
   return h("label", { class: "filter" }, h("span", {}, label), select);
 }
 
-/** A search box whose text is a filter in the address once typing rests. */
+/**
+ * A search box whose text is a filter in the address once typing rests. However often it rests,
+ * one step back leads to the view without the filter.
+ */
 export function filterSearch(label, name, current) {
   let timer = null;
   const apply = (event) => {
     clearTimeout(timer);
-    location.hash = withFilters({ [name]: event.target.value.trim() });
+    const target = withFilters({ [name]: event.target.value.trim() });
+    if (target === location.hash) return;
+    if (here().query.has(name)) {
+      amend(target);
+      reload();
+    } else {
+      location.hash = target;
+    }
   };
   const input = h("input", {
     type: "search",

@@ -14,7 +14,7 @@ const ROWS_A_PAGE = 100;
  * by `sort`, the largest first with `downAtFirst`.
  */
 export function table({ label, columns, rows, sort, downAtFirst = false, note = null, onRow = null }) {
-  const place = h("div", { class: "table-place" });
+  const place = scroller(label);
   const draw = () => {
     const { query } = here();
     const order = query.has("sort")
@@ -58,6 +58,10 @@ export function table({ label, columns, rows, sort, downAtFirst = false, note = 
   return place;
 }
 
+// wide tables scroll in their place, which the keyboard must reach to do so
+const scroller = (label) =>
+  h("div", { class: "table-place", role: "region", "aria-label": label, tabindex: "0" });
+
 function countText(total, current, pages) {
   const rows = count(total, "row");
   return pages > 1 ? `${rows}, page ${number(current)} of ${number(pages)}.` : `${rows}.`;
@@ -96,9 +100,9 @@ export function serverTable({ label, columns, rows, continuation, note = null, o
     to(continuation);
   };
   const more = continuation ? "More follow." : "End of the list.";
-  return h(
-    "div",
-    { class: "table-place" },
+  const place = scroller(label);
+  return replace(
+    place,
     rows.length ? grid(label, columns, rows, {}, null, onRow) : null,
     h(
       "div",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Locator, Page, Response, expect
+from playwright.async_api import ConsoleMessage, Locator, Page, Request, Response, expect
 
 from devhost.stack import Stack
 
 RUN_MILLISECONDS = 60_000
+SETTLE_SECONDS = 30
+# turns of 50 ms
+QUIET_TURNS = 4
 
 
 class Console:
@@ -24,6 +29,10 @@ class Console:
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", self._logged)
         page.on("response", self._answered)
+        self._pending: set[Request] = set()
+        page.on("request", lambda request: self._pending.add(request))
+        page.on("requestfinished", lambda request: self._pending.discard(request))
+        page.on("requestfailed", lambda request: self._pending.discard(request))
 
     def _logged(self, message: ConsoleMessage) -> None:
         # Chromium logs every answer of 400 and above; the tests look at the page instead
@@ -47,8 +56,13 @@ class Console:
         await self.settled()
 
     async def settled(self) -> None:
-        """Waits until nothing is loading."""
-        await self.page.wait_for_load_state("networkidle")
+        """Waits until nothing has been asked for a while, and nothing is loading."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        quiet = 0
+        while quiet < QUIET_TURNS:
+            assert time.monotonic() < deadline, [request.url for request in self._pending]
+            await asyncio.sleep(0.05)
+            quiet = 0 if self._pending else quiet + 1
         await expect(self.page.locator(".state-loading")).to_have_count(0)
 
     async def section(self, name: str) -> None:
