@@ -234,7 +234,9 @@ class Stack:
 
 
 def end_on_sigterm() -> None:
-    """Lets SIGTERM unwind the main program, so that a stack around it ends too."""
+    """Lets SIGTERM and SIGINT unwind the main program, so that a stack around it ends too."""
+    # a shell's background job begins with SIGINT ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
