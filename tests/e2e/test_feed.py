@@ -74,7 +74,8 @@ def test_every_property_of_an_entity_is_in_the_metadata_with_its_type(
     python |= {"Edm.Date": str, "Edm.Double": float}
     for name, type_name in sets.items():
         properties = types[str(type_name).removeprefix("Ledger365.")]
-        entities = admin.get(f"/odata/{name}?$top=5")["value"]
+        # a page may be empty and still continue: other tests have portals of their own
+        entities = read(admin, f"/odata/{name}", **{"$top": "5"})
         assert entities, name
         for entity in entities:
             assert list(entity) == list(properties)
