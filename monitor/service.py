@@ -17,7 +17,7 @@ from imports.messages import ImportMessage
 from imports.service import continue_after
 from monitor.parents import short_of_children
 from monitor.recorder import RunRecorder
-from monitor.run import CHILDREN_WINDOW, FINISHED, Run, State, Task
+from monitor.run import CHILDREN_WINDOW, FINISHED, Run, RunError, State, Task
 from reclamation.messages import QUEUE as RECLAMATIONS
 from reclamation.messages import ReclamationMessage
 from reclamation.service import end_early
@@ -105,10 +105,19 @@ async def with_children(ledger: Ledger, run: Run) -> tuple[Run, Sequence[Run]]:
         counts=dict(totals),
         started_at=min(started, default=None),
         finished_at=max(ended, default=ledger.clock()) if state in FINISHED else None,
+        error=run.error or (_all_failed(run.child_count) if state == "Failed" else None),
     )
     if state in FINISHED:
         await ledger.runs.save(derived)
     return derived, children
+
+
+def _all_failed(children: int) -> RunError:
+    return RunError(
+        code="children_failed",
+        message=f"All {children} runs that it started failed.",
+        remedy="Look at them; each says why.",
+    )
 
 
 class _RunMessage(msgspec.Struct, frozen=True):

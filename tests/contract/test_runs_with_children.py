@@ -112,6 +112,21 @@ async def test_a_parent_whose_worker_died_over_queueing_ends(ledger: Ledger):
         assert (derived.finished_at is None) == (state == "Running")
 
 
+async def test_a_parent_all_of_whose_children_failed_says_so(ledger: Ledger):
+    now = ledger.clock()
+    parent = new_parent("import", "timer", 2, now)
+    await ledger.runs.create(parent)
+    for _ in range(2):
+        child = make_run(now, parent_run_id=parent.run_id, state="Failed")
+        await ledger.runs.create(child)
+    await listed(ledger)
+    stored = await ledger.runs.get(parent.run_id)
+    assert stored.state == "Failed"
+    assert stored.error is not None
+    assert stored.error.code == "children_failed"
+    assert "All 2 runs" in stored.error.message
+
+
 async def test_runs_are_filtered_by_the_state_that_follows_from_their_children(ledger: Ledger):
     now = ledger.clock()
     parent = new_parent("import", "timer", 1, now)
