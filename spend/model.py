@@ -51,6 +51,11 @@ class LicenseContract(msgspec.Struct, frozen=True):
     managed: bool = True
     price: Price | None = None
 
+    @property
+    def etag(self) -> str:
+        """Changes with each change: the time of the last one, to the microsecond."""
+        return f"{self.updated_at:%Y%m%dT%H%M%S%f}"
+
 
 def is_managed(contract: LicenseContract | None) -> bool:
     """Whether a license is managed: unless somebody said that it is not."""

@@ -67,30 +67,47 @@ async def put_contract(
     managed: bool,
     price: Price | None,
     requested_by: str | None,
+    if_match: str | None = None,
+    if_absent: bool = False,
 ) -> tuple[ContractCost, RunId]:
     """Enters the contract of a license, and has the portal's figures recalculated.
 
-    Raises NotFound for a license the portal does not have, InvalidInput.
+    `if_match` is the ETag of the contract that the caller saw, `if_absent`
+    says that there was none. Raises PreconditionFailed if that has changed,
+    NotFound for a license the portal does not have, InvalidInput.
     """
     await ledger.licenses.get_license(portal_id, sku_id)
     if price is not None:
         _check_price(price)
     contract = LicenseContract(portal_id, sku_id, ledger.clock(), managed, price)
-    await ledger.contracts.upsert(contract)
+    if if_match is not None:
+        await ledger.contracts.replace(contract, etag=if_match)
+    elif if_absent:
+        await ledger.contracts.create(contract)
+    else:
+        await ledger.contracts.upsert(contract)
     run_id = await recalculate_soon(ledger, portal_id, requested_by)
     return await _cost_of(ledger, contract), run_id
 
 
 async def delete_contract(
-    ledger: Ledger, portal_id: PortalId, sku_id: SkuId, *, requested_by: str | None
+    ledger: Ledger,
+    portal_id: PortalId,
+    sku_id: SkuId,
+    *,
+    requested_by: str | None,
+    if_match: str | None = None,
 ) -> None:
     """Deletes the contract of a license, and has the portal's figures recalculated.
 
-    Raises NotFound.
+    Raises NotFound, and PreconditionFailed if `if_match` is not its ETag.
     """
     await ledger.licenses.get_license(portal_id, sku_id)
     if await ledger.contracts.get(portal_id, sku_id) is not None:
-        await ledger.contracts.delete(portal_id, sku_id)
+        if if_match is not None:
+            await ledger.contracts.delete_unchanged(portal_id, sku_id, etag=if_match)
+        else:
+            await ledger.contracts.delete(portal_id, sku_id)
         await recalculate_soon(ledger, portal_id, requested_by)
 
 

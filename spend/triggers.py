@@ -58,7 +58,8 @@ def _portal(portal_id: Guid | None) -> PortalId | None:
 )
 async def get_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
     """Price, term, and whether the license is managed."""
-    return Reply(ContractView.of(await service.get_contract(ledger, *_ids(request.path))))
+    cost = await service.get_contract(ledger, *_ids(request.path))
+    return Reply(ContractView.of(cost), etag=cost.contract.etag)
 
 
 @api.operation(
@@ -68,7 +69,7 @@ async def get_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
     summary="Enters price and term of a license, and whether it is managed.",
     body=ContractRequest,
     returns=ContractView,
-    errors=(404,),
+    errors=(404, 412),
     role="Ledger.Manage",
 )
 async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) -> Reply:
@@ -79,8 +80,10 @@ async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) 
         managed=request.body.managed,
         price=request.body.price(),
         requested_by=request.caller.label,
+        if_match=request.if_match,
+        if_absent=request.if_absent,
     )
-    return Reply(ContractView.of(cost, run_id))
+    return Reply(ContractView.of(cost, run_id), etag=cost.contract.etag)
 
 
 @api.operation(
@@ -89,12 +92,17 @@ async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) 
     _CONTRACT,
     summary="Deletes what was entered for a license.",
     status=204,
-    errors=(404,),
+    errors=(404, 412),
     role="Ledger.Manage",
 )
 async def delete_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
     """Nothing; the license is managed and unpriced again."""
-    await service.delete_contract(ledger, *_ids(request.path), requested_by=request.caller.label)
+    await service.delete_contract(
+        ledger,
+        *_ids(request.path),
+        requested_by=request.caller.label,
+        if_match=request.if_match,
+    )
     return Reply(None, status=204)
 
 

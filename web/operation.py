@@ -38,6 +38,7 @@ Body = TypeVar("Body")
 class Request(Generic[Query, Body]):
     """A parsed request; GUIDs in `path` are canonical, `if_match` is unquoted.
 
+    `if_absent` is If-None-Match: *, a change only where nothing is yet.
     `caller` has the role that the operation wants.
     """
 
@@ -48,6 +49,7 @@ class Request(Generic[Query, Body]):
     method: str
     caller: Caller
     url: str
+    if_absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,9 +190,9 @@ async def _answer(
         body = _body(operation, req.get_body())
         ledger = await composition.ledger()
         if_match = _if_match(req.headers.get("If-Match"))
-        request = Request(
-            path, query, body, if_match, req.method, caller, req.url.partition("?")[0]
-        )
+        if_absent = req.headers.get("If-None-Match", "").strip() == "*"
+        url = req.url.partition("?")[0]
+        request = Request(path, query, body, if_match, req.method, caller, url, if_absent)
         if form == "json" or operation.rows is None:
             reply = await handler(ledger, request)
         else:

@@ -27,12 +27,13 @@ function sentence(status) {
  * Calls an operation: {data, etag, location}. `key` is a function key to try instead of the kept
  * one. Raises ApiError, or AbortError if `signal` says so.
  */
-export async function call(method, path, { query, body, ifMatch, signal, key: tried } = {}) {
+export async function call(method, path, { query, body, ifMatch, ifAbsent = false, signal, key: tried } = {}) {
   const headers = { accept: "application/json" };
   const key = tried ?? functionKey();
   if (key) headers["x-functions-key"] = key;
   if (body !== undefined) headers["content-type"] = "application/json";
   if (ifMatch) headers["if-match"] = `"${ifMatch}"`;
+  if (ifAbsent) headers["if-none-match"] = "*";
   const response = await request(ROOT + path + queryText(query), {
     method,
     headers,

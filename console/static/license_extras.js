@@ -33,8 +33,9 @@ async function orNull(promise) {
 }
 
 async function contractSection(key, signal) {
-  const contract = await orNull(get(`/licenses/${key}/contract`, {}, signal));
-  const edit = command("savings", contract ? "Change contract" : "Enter contract", () => askForContract(key, contract));
+  const found = await orNull(call("GET", `/licenses/${key}/contract`, { signal }));
+  const contract = found?.data;
+  const edit = command("savings", contract ? "Change contract" : "Enter contract", () => askForContract(key, contract, found?.etag));
   if (!contract) return section("Contract", h("p", { class: "quiet" }, "What is paid for the license is not entered."), edit);
   const { currency } = contract;
   return section(
@@ -50,7 +51,7 @@ async function contractSection(key, signal) {
   );
 }
 
-function askForContract(key, contract) {
+function askForContract(key, contract, etag) {
   const { hash } = location;
   const input = (name, attributes) => h("input", { name, value: contract?.[name] ?? "", ...attributes });
   const managed = h("input", { type: "checkbox", checked: contract?.managed ?? true });
@@ -84,7 +85,7 @@ function askForContract(key, contract) {
         effectiveDate: from.value || null,
         endDate: until.value || null,
       };
-      await call("PUT", `/licenses/${key}/contract`, { body });
+      await call("PUT", `/licenses/${key}/contract`, { body, ifMatch: etag, ifAbsent: !contract });
       notify("success", "The contract was saved.");
       reload(hash);
       return true;

@@ -1,5 +1,6 @@
 // What stands where content will be or cannot be: loading, empty, failed, not permitted.
 
+import { reload } from "./controls.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -46,13 +47,24 @@ export function failed(error, retry) {
   );
 }
 
-/** An error beside the control that caused it, as one line with its remedy. */
+/**
+ * An error beside the control that caused it, as one line with its remedy. What somebody else
+ * changed meanwhile is loaded again at a click; nothing of theirs was overwritten.
+ */
 export function problem(error) {
+  const changed = error.code === "etag_mismatch";
+  const remedy = changed ? "Load it again to see what it is now, and repeat your change." : error.remedy;
   return h(
     "div",
     { class: "message message-error", role: "alert" },
     icon("warning"),
-    h("div", {}, h("p", {}, error.message), error.remedy && h("p", { class: "quiet" }, error.remedy)),
+    h(
+      "div",
+      {},
+      h("p", {}, error.message),
+      remedy && h("p", { class: "quiet" }, remedy),
+      changed && h("button", { type: "button", class: "button", on: { click: () => reload() } }, "Load again"),
+    ),
   );
 }
 

@@ -244,3 +244,28 @@ async def test_a_person_is_erased_on_demand(
     left = admin.all(holders)
     assert len(left) == len(consumers)
     assert user_id not in {consumer["userId"] for consumer in left}
+
+
+async def test_of_two_admins_who_change_a_contract_the_later_is_told(
+    console: Console, page: Page, admin: Admin, shown: Shown
+):
+    path = f"/licenses/{shown.portal_id}/{shown.sku_id}/contract"
+    price = {"currency": "EUR", "frequency": "yearly", "effectiveDate": "2026-01-01"}
+    admin.call("PUT", path, {**price, "amount": "1000"}, status=200)
+    await console.open(f"/licenses/{shown.portal_id}/{shown.sku_id}")
+    await console.button("Change contract").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Amount of a payment").fill("2000")
+    admin.call("PUT", path, {**price, "amount": "3000"}, status=200)
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("repeat your change")
+    assert admin.get(path)["amount"] == "3000"
+    await dialog.get_by_role("button", name="Load again").click()
+    await expect(dialog).to_have_count(0)
+    await console.button("Change contract").click()
+    await expect(dialog.get_by_label("Amount of a payment")).to_have_value("3000")
+    await dialog.get_by_label("Amount of a payment").fill("2000")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("The contract was saved.")).to_be_visible()
+    assert admin.get(path)["amount"] == "2000"
+    admin.call("DELETE", path, status=204)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import msgspec
@@ -15,6 +16,8 @@ from identifiers import PortalId
 from imports.model import Product
 from portals.model import Portal
 from settings import Settings, read_settings
+from spend.model import LicenseContract
+from storage.contracts import ContractStore
 from storage.factory import open_queue, open_tables
 from storage.licenses import PRODUCTS, LicenseStore
 from storage.portals import PortalStore
@@ -103,6 +106,29 @@ async def test_a_name_that_is_taken_stays_taken_though_the_answer_is_lost(
         await store.create(make_portal(name="contoso"))
     with pytest.raises(Conflict):
         await store.create(make_portal(name="contoso"))
+
+
+async def test_a_contract_whose_answer_is_lost_counts_as_stored(
+    flaky: FlakyStorage, through: Tables
+):
+    store = ContractStore(through)
+    portal_id = new_portal_id()
+    first = LicenseContract(portal_id, SKU, NOW)
+    await store.of_portal(portal_id)
+    flaky.lose(1, containing="$batch")
+    await store.create(first)
+    later = LicenseContract(portal_id, SKU, NOW + timedelta(microseconds=1), managed=False)
+    flaky.lose(1, containing="$batch")
+    await store.replace(later, etag=first.etag)
+    assert await store.get(portal_id, SKU) == later
+    with pytest.raises(PreconditionFailed):
+        await store.replace(first, etag=first.etag)
+    with pytest.raises(PreconditionFailed):
+        await store.create(first)
+    flaky.lose(1, containing="$batch")
+    await store.delete_unchanged(portal_id, SKU, etag=later.etag)
+    assert await store.get(portal_id, SKU) is None
+    assert flaky.lost == 3
 
 
 async def test_a_lease_whose_answer_is_lost_is_held(flaky: FlakyStorage, through: Tables):

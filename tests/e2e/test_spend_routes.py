@@ -91,6 +91,36 @@ def test_a_contract_is_entered_shown_and_deleted(admin: Admin, licenses: License
     assert not any(r["annualSpend"] for r in admin.all(f"/spend?portalId={licenses.portal_id}"))
 
 
+def test_a_contract_that_another_admin_changed_is_not_overwritten(admin: Admin, licenses: Licenses):
+    path = licenses.path()
+    put(admin, path, PRICE)
+    first = admin.http.get(path).headers["ETag"]
+    by_one = admin.http.put(path, json={**PRICE, "amount": "1300"}, headers={"If-Match": first})
+    assert by_one.status_code == 200
+    late = {**PRICE, "amount": "1400"}
+    problem = admin.call("PUT", path, late, status=412, If_Match=first)
+    assert (problem["code"], bool(problem["remedy"])) == ("etag_mismatch", True)
+    admin.call("DELETE", path, status=412, If_Match=first)
+    assert admin.get(path)["amount"] == "1300"
+    assert admin.http.get(path).headers["ETag"] == by_one.headers["ETag"]
+    admin.call("PUT", path, late, status=200, If_Match=by_one.headers["ETag"])
+    current = admin.http.get(path).headers["ETag"]
+    admin.call("DELETE", path, status=204, If_Match=current)
+    # somebody deleted it: a change of it is no change of nothing
+    admin.call("PUT", path, late, status=412, If_Match=current)
+    admin.call("GET", path, status=404)
+
+
+def test_of_two_first_contracts_one_stays(admin: Admin, licenses: Licenses):
+    path = licenses.path()
+    admin.call("PUT", path, PRICE, status=200, If_None_Match="*")
+    problem = admin.call("PUT", path, {**PRICE, "amount": "1"}, status=412, If_None_Match="*")
+    assert problem["code"] == "etag_mismatch"
+    assert admin.get(path)["amount"] == "1200"
+    admin.call("PUT", path, {**PRICE, "amount": "2"}, status=200)
+    assert admin.get(path)["amount"] == "2"
+
+
 def test_a_contract_not_in_force_costs_nothing(admin: Admin, licenses: Licenses):
     future = put(admin, licenses.path(), {**PRICE, "effectiveDate": "2990-01-01"})
     assert (future["inForce"], future["annualSpend"], future["unitCost"]) == (False, None, None)
