@@ -47,14 +47,18 @@ def is_inactive(
 
     A contact that was never active counts once it is more than 30 days old,
     and only while the reports cover `days` and list it; of rooms, to which
-    nobody signs in, they do not tell.
+    nobody signs in, they do not tell. What ends before the last `days` days
+    begin tells nothing of them, so that a report some days old makes nobody
+    inactive for fewer days.
     """
     last = last_activity(usage, status)
     if last is not None:
         if (today - last).days <= days:
             return False
-        return True if _tells_of_absence(usage, status, today) else None
+        return True if _tells_of_absence(usage, status, today, days) else None
     if contact.kind == "room" or not _never_active(usage, status, ACTIVE_USERS, today, days):
+        return None
+    if not _reaches(status, today, days):
         return None
     created = day_of(contact.created_at)
     return (today - created).days > NEW_CONTACT_DAYS if created is not None else None
@@ -112,7 +116,7 @@ def category(
     if service is None:
         last = last_activity(usage, status)
         reports: tuple[str, ...] = (ACTIVE_USERS,)
-        tells = _tells_of_absence(usage, status, today)
+        tells = _tells_of_absence(usage, status, today, used_days)
     else:
         last = service_activity(usage, service)
         reports = REPORTS_OF[service]
@@ -152,16 +156,32 @@ def _never_active(
     )
 
 
-def _tells_of_absence(usage: Usage | None, status: UsageStatus | None, today: date) -> bool:
-    """Whether somebody who was active since the last date known would have shown."""
+def _tells_of_absence(
+    usage: Usage | None, status: UsageStatus | None, today: date, days: int
+) -> bool:
+    """Whether who was active within the last `days` days might have shown."""
     if usage is None or status is None:
         return False
-    listed = ACTIVE_USERS in usage.reported and _is_fresh(status, ACTIVE_USERS, today)
-    read = (today - status.completed_at.date()).days <= STALE_DAYS
-    return listed or (usage.last_sign_in is not None and "sign_ins" in status.tasks and read)
+    if ACTIVE_USERS in usage.reported and _reaches(status, today, days):
+        return True
+    read = (today - status.completed_at.date()).days
+    signs_in = usage.last_sign_in is not None and "sign_ins" in status.tasks
+    return signs_in and read <= STALE_DAYS and read < days
+
+
+def _reaches(status: UsageStatus | None, today: date, days: int) -> bool:
+    """Whether the report of active users, not too old, ends within the last `days` days."""
+    age = _age(status, ACTIVE_USERS, today)
+    return age is not None and age <= STALE_DAYS and age < days
 
 
 def _is_fresh(status: UsageStatus | None, report: str, today: date) -> bool:
     """Whether the report was read, and is not too old."""
+    age = _age(status, report, today)
+    return age is not None and age <= STALE_DAYS
+
+
+def _age(status: UsageStatus | None, report: str, today: date) -> int | None:
+    """How many days ago the report ends; None if it was not read."""
     refreshed = day_of(status.refreshed_on.get(report)) if status is not None else None
-    return refreshed is not None and (today - refreshed).days <= STALE_DAYS
+    return (today - refreshed).days if refreshed is not None else None

@@ -83,6 +83,17 @@ def test_reports_decide_in_a_tenant_that_does_not_tell_sign_ins(admin: Admin, cl
     assert ours.holders() == set(ours.users[:4])
 
 
+def test_nobody_is_idle_for_fewer_days_than_the_reports_are_old(admin: Admin, cloud: Control):
+    ours = Reclaiming(admin, cloud, permissions=EVERYTHING, tasks=["access"])
+    for user_id in ours.users:
+        ours.use(user_id, 4)
+    ours.collect()
+    # the reports end three days ago; everybody may have been active since
+    preview_id = ours.preview(rule={"inactiveDays": 3, "neverActive": True})
+    assert ours.items(preview_id) == {}
+    assert ours.shown(preview_id)["unknownActivity"] == 12
+
+
 def test_whose_sign_ins_are_not_told_any_more_keeps_the_license(admin: Admin, cloud: Control):
     ours = idle_tenant(admin, cloud)
     preview_id = ours.preview(rule={"inactiveDays": 90})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import make_contact, make_usage, make_usage_status
+from tests.builders import NOW, make_contact, make_usage, make_usage_status
 from usage.activity import (
     category,
     covered_services,
@@ -146,10 +146,29 @@ def test_the_date_of_one_service_alone_makes_nobody_inactive():
     assert is_inactive(OLD, recent, roster, today=TODAY, days=90) is False
 
 
+@pytest.mark.parametrize(("days", "inactive"), [(3, None), (4, True)])
+def test_a_report_makes_nobody_inactive_for_fewer_days_than_it_is_old(
+    days: int, inactive: bool | None
+):
+    # it ends three days ago, and cannot show who was active since
+    status = make_usage_status(tasks=("access",))
+    for usage in (make_usage(last_activity={"teams": days_ago(5)}), make_usage()):
+        assert is_inactive(OLD, usage, status, today=TODAY, days=days) is inactive
+
+
+def test_sign_ins_read_today_tell_of_every_day_and_older_ones_do_not():
+    usage = make_usage(reported=(), last_sign_in=days_ago(5))
+    assert is_inactive(OLD, usage, STATUS, today=TODAY, days=1) is True
+    read_before = make_usage_status(completed_at=NOW - timedelta(days=2))
+    assert is_inactive(OLD, usage, read_before, today=TODAY, days=2) is None
+    assert is_inactive(OLD, usage, read_before, today=TODAY, days=3) is True
+
+
 @given(
     st.dictionaries(st.sampled_from(list(Service)), st.integers(0, 400), max_size=5),
     st.none() | st.integers(0, 400),
-    st.integers(1, 365),
+    # the report still reaches into so many days a day later
+    st.integers(5, 365),
 )
 def test_later_days_never_make_a_contact_active_again(
     services: dict[Service, int], sign_in: int | None, days: int
