@@ -12,7 +12,7 @@ from identifiers import SkuId
 from imports.model import ServicePlan
 from spend.annual import Money
 from spend.plans import PlanBook
-from usage.activity import day_of, is_used
+from usage.activity import is_used
 from usage.model import Service
 from usage.services import services_of
 
@@ -72,20 +72,7 @@ class Use(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, usage: Usage | None, status: UsageStatus | None, today: date) -> Use:
         """What the last usage run says of a contact."""
-        days = status.period_days if status is not None else 0
-        as_of = _as_of(status, today)
-        return cls(
-            {
-                service: is_used(usage, status, service, today=as_of, days=days)
-                for service in Service
-            }
-        )
-
-
-def _as_of(status: UsageStatus | None, today: date) -> date:
-    """The last day that all reports cover; they lag some days behind."""
-    refreshed = status.refreshed_on.values() if status is not None else ()
-    return min((day for text in refreshed if (day := day_of(text)) is not None), default=today)
+        return cls({service: is_used(usage, status, service, today=today) for service in Service})
 
 
 def cheaper_license(

@@ -65,22 +65,26 @@ def is_inactive(
 
 
 def is_used(
-    usage: Usage | None,
-    status: UsageStatus | None,
-    service: Service,
-    *,
-    today: date,
-    days: int,
+    usage: Usage | None, status: UsageStatus | None, service: Service, *, today: date
 ) -> bool | None:
-    """Whether a contact used a service within `days` days; None if that is unknown."""
+    """Whether a contact used a service within the period of its reports; None if that is unknown.
+
+    The period ends with the report, some days before `today`. Reports that
+    are too old tell of use within as many days from `today`, and not of its
+    absence.
+    """
+    if status is None:
+        return None
     last = service_activity(usage, service)
-    reports = REPORTS_OF[service]
-    if last is not None:
-        if (today - last).days <= days:
-            return True
-        return False if any(_is_fresh(status, report, today) for report in reports) else None
-    listed = any(_never_active(usage, status, report, today, days) for report in reports)
-    return False if listed else None
+    fresh = [report for report in REPORTS_OF[service] if _is_fresh(status, report, today)]
+    if last is None:
+        listed = usage is not None and any(report in usage.reported for report in fresh)
+        return False if listed else None
+    age = (today - last).days
+    if age <= status.period_days:
+        return True
+    lags = [lag for report in fresh if (lag := _age(status, report, today)) is not None]
+    return age - min(lags) <= status.period_days if lags else None
 
 
 def service_activity(usage: Usage | None, service: Service) -> date | None:

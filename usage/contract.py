@@ -268,9 +268,8 @@ class AccessRow(Contract):
             if view == "7"
             else (*ELEVEN_SERVICES, *(s for s in _MORE_SERVICES if s in covered))
         )
-        days = status.period_days if status is not None else 0
         uses: dict[Service, bool | None] = {
-            service: is_used(usage, status, service, today=today, days=days) for service in services
+            service: is_used(usage, status, service, today=today) for service in services
         }
         last = last_activity(usage, status)
         return cls(

@@ -90,13 +90,7 @@ class Tally:
         license_.holders += 1
         for service in included_services(assignment, self._plans):
             counts = license_.services.setdefault(service, ServiceUse())
-            used = is_used(
-                usage,
-                self._status,
-                service,
-                today=self._today,
-                days=self._status.period_days,
-            )
+            used = is_used(usage, self._status, service, today=self._today)
             counts.used += used is True
             counts.not_used += used is False
             counts.unknown += used is None

@@ -123,6 +123,17 @@ def test_use_is_that_within_the_period_of_the_reports():
     assert Use.of(apps, status, NOW.date()).services[Service.MICROSOFT_365_APPS] is False
 
 
+def test_reports_that_microsoft_stopped_refreshing_show_nothing_to_be_unused():
+    stalled = make_usage_status(refreshed_on=dict.fromkeys((ACTIVE_USERS, APP_USAGE), "2026-04-01"))
+    usage = make_usage(
+        last_activity={"teams": "2026-03-20", "exchange": "2026-01-02"},
+        reported=(ACTIVE_USERS, APP_USAGE),
+    )
+    found = Use.of(usage, stalled, NOW.date()).services
+    assert found[Service.TEAMS] is True
+    assert {found[s] for s in Service if s is not Service.TEAMS} == {None}
+
+
 def test_without_a_usage_run_all_use_is_unknown():
     assert set(Use.of(make_usage(), None, NOW.date()).services.values()) == {None}
     assert set(Use.of(None, make_usage_status(), NOW.date()).services.values()) == {None}
