@@ -257,11 +257,17 @@ def _email_activity(cells: _Cells) -> Usage:
 
 def _email_apps(cells: _Cells) -> Usage:
     """The date is that of any mail app; it counts for Outlook unless only others were used."""
-    outlook = [cells.flag(f"Outlook For {kind}") for kind in ("Windows", "Mac", "Mobile", "Web")]
+    desktop = [cells.flag(f"Outlook For {kind}") for kind in ("Windows", "Mac")]
+    outlook = [*desktop, *(cells.flag(f"Outlook For {kind}") for kind in ("Mobile", "Web"))]
     others = ("Mail For Mac", "Other For Mobile", "POP3 App", "IMAP4 App", "SMTP App")
     counts = any(outlook) or not any(cells.flag(other) for other in others)
     date = cells.date("Last Activity Date") if counts else None
-    return Usage(UserId(""), _dated({Service.OUTLOOK: date}), reported=(EMAIL_APPS,))
+    return Usage(
+        UserId(""),
+        _dated({Service.OUTLOOK: date}),
+        reported=(EMAIL_APPS,),
+        desktop_outlook=any(desktop),
+    )
 
 
 def _app_usage(cells: _Cells) -> Usage:
@@ -279,6 +285,7 @@ def _app_usage(cells: _Cells) -> Usage:
             for platform in ("Windows", "Mac", "Mobile", "Web")
             if cells.flag(platform)
         ),
+        desktop_outlook=cells.flag("Outlook (Windows)") or cells.flag("Outlook (Mac)"),
     )
 
 

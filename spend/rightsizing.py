@@ -65,14 +65,22 @@ def cheaper_offers(cost: Money | None, offers: Sequence[Offer]) -> list[Offer]:
 
 
 class Use(msgspec.Struct, frozen=True):
-    """Whether a contact used each service in the period of the reports; None is unknown."""
+    """Whether a contact used each service in the period of the reports; None is unknown.
+
+    `desktop_outlook` is whether it used Outlook for Windows or Mac, which
+    counts as use of Outlook and comes with Microsoft 365 Apps.
+    """
 
     services: dict[Service, bool | None]
+    desktop_outlook: bool = False
 
     @classmethod
     def of(cls, usage: Usage | None, status: UsageStatus | None, today: date) -> Use:
         """What the last usage run says of a contact."""
-        return cls({service: is_used(usage, status, service, today=today) for service in Service})
+        return cls(
+            {service: is_used(usage, status, service, today=today) for service in Service},
+            usage is not None and usage.desktop_outlook,
+        )
 
 
 def cheaper_license(
@@ -82,10 +90,13 @@ def cheaper_license(
 
     It must give every service of the seat that the contact used in the
     period, and every one of which that is unknown: only what is known to be
-    unused may be lost. Nothing is offered for a seat of which no use is
-    known, and nothing that the contact holds already.
+    unused may be lost. Who used Outlook on the desktop keeps the apps.
+    Nothing is offered for a seat of which no use is known, and nothing that
+    the contact holds already.
     """
     needed = frozenset(service for service in given.services if use.services[service] is not False)
+    if use.desktop_outlook:
+        needed |= given.services & {Service.MICROSOFT_365_APPS}
     apps_used = use.services[Service.MICROSOFT_365_APPS]
     on_the_web = (
         apps_used is not False

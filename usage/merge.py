@@ -32,6 +32,7 @@ def merged_usage(parts: Sequence[Usage]) -> Usage:
         _latest(part.mailbox_bytes for part in parts),
         sum(sizes) if sizes else None,
         tuple(device for part in parts for device in part.devices)[:MAX_DEVICES_OF_USER],
+        any(part.desktop_outlook for part in parts),
     )
 
 

@@ -94,7 +94,9 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     values of Service and lacks services without activity or source. A service
     report that lists the contact is named in `reported`, whether or not it
     shows activity. Sizes are bytes. `platforms` are those on which apps were
-    used within the period: windows, mac, mobile, web.
+    used within the period: windows, mac, mobile, web. `desktop_outlook` is
+    whether Outlook for Windows or Mac was among them, which comes with the
+    apps and not with the mailbox.
 
     New fields go to the end, with a default: stored records are positional.
     """
@@ -109,6 +111,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     mailbox_bytes: int | None = None
     onedrive_bytes: int | None = None
     devices: tuple[UserDevice, ...] = ()
+    desktop_outlook: bool = False
 
 
 class UsageStatus(msgspec.Struct, frozen=True):

@@ -130,6 +130,27 @@ def test_mail_apps_count_for_outlook_unless_only_others_were_used(flags: str, co
 
 
 @pytest.mark.parametrize(
+    ("report", "column", "desktop"),
+    [
+        (EMAIL_APPS, "Outlook For Windows", True),
+        (EMAIL_APPS, "Outlook For Mac", True),
+        (EMAIL_APPS, "Outlook For Web", False),
+        (EMAIL_APPS, "Outlook For Mobile", False),
+        (APP_USAGE, "Outlook (Windows)", True),
+        (APP_USAGE, "Outlook (Mac)", True),
+        (APP_USAGE, "Outlook (Mobile)", False),
+        (APP_USAGE, "Outlook", False),
+    ],
+)
+def test_outlook_on_the_desktop_is_told_from_outlook_elsewhere(
+    report: str, column: str, desktop: bool
+):
+    header = f"Report Refresh Date,User Principal Name,{column}"
+    used, unused = read_rows(report, csv_of(header, "2026-05-29,a@b.c,Yes", "2026-05-29,d@e.f,No"))
+    assert (used.usage.desktop_outlook, unused.usage.desktop_outlook) == (desktop, False)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",

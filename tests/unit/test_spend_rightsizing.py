@@ -89,6 +89,16 @@ def test_who_uses_the_apps_on_the_web_alone_does_not_lose_them():
     assert best(E1, use(Service.TEAMS, unknown=(Service.MICROSOFT_365_APPS,))) is None
 
 
+def test_who_uses_outlook_on_the_desktop_keeps_the_apps_that_it_comes_with():
+    mail = use(Service.EXCHANGE, Service.OUTLOOK)
+    on_the_desktop = Use(mail.services, desktop_outlook=True)
+    assert best(E5, mail) == E1
+    assert best(E5, on_the_desktop) == E3
+    assert best(E3, on_the_desktop) is None
+    # what the seat does not give is not lost by another
+    assert best(E1, Use(use(Service.TEAMS).services, desktop_outlook=True)) == F3
+
+
 def test_a_license_that_the_contact_holds_is_not_offered_again():
     assert best(E3, use(Service.TEAMS), held=frozenset({F3})) == E1
 
@@ -119,6 +129,7 @@ def test_use_is_that_within_the_period_of_the_reports():
     assert found[Service.OUTLOOK] is False
     assert found[Service.MICROSOFT_365_APPS] is None
     assert found[Service.POWER_BI] is None
+    assert Use.of(make_usage(desktop_outlook=True), status, NOW.date()).desktop_outlook
     apps = make_usage(reported=(ACTIVE_USERS, APP_USAGE))
     assert Use.of(apps, status, NOW.date()).services[Service.MICROSOFT_365_APPS] is False
 

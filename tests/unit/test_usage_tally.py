@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,9 @@ def test_of_two_dates_the_later_counts_and_sizes_of_sites_add_up():
     assert merged.last_activity == {"exchange": "2026-05-01", "teams": "2026-04-01"}
     assert (merged.last_sign_in, merged.onedrive_bytes) == ("2026-05-05", 3)
     assert (merged.platforms, merged.mailbox_bytes) == (None, None)
+    on_the_desktop = msgspec.structs.replace(two, desktop_outlook=True)
+    assert not merged.desktop_outlook
+    assert merged_usage([one, on_the_desktop]).desktop_outlook
 
 
 def test_an_account_that_enrolls_for_others_keeps_a_bounded_number_of_devices():
