@@ -204,6 +204,7 @@ class ControlApi:
                 if direct.pop(sku_id, None) is None:
                     direct[sku_id] = []
                 tenant.change(user_id, direct=direct)
+                tenant.drifted.append((user_id, sku_id))
             elif kind == "name":
                 tenant.change(user_id, display_name=f"{found.display_name} II")
             elif kind == "block":
@@ -240,6 +241,7 @@ class ControlApi:
                     "user_type": user.user_type,
                     "paths": tenant.paths(user),
                     "seats": sorted(tenant.seats(user)),
+                    "services": _services(tenant, user),
                 }
         return {
             "user_count": len(tenant.position),
@@ -249,6 +251,8 @@ class ControlApi:
             "groups": {g.display_name: g.group_id for g in tenant.groups.values()},
             "rooms": tenant.rooms,
             "users": users,
+            "assigned": tenant.assigned,
+            "drifted": tenant.drifted,
         }
 
     def _set_vault(self, body: dict[str, Any]) -> None:
@@ -259,6 +263,12 @@ class ControlApi:
                 version.enabled = False
         for name in body.get("forget", ()):
             del self._vault.secrets[name]
+
+
+def _services(tenant: Tenant, user: User) -> dict[str, str]:
+    """What reports tell of the user's services, by day."""
+    usage = tenant.usage.get(user.user_id)
+    return dict(usage.services) if usage and tenant.paths(user) else {}
 
 
 def _user_of(tenant: Tenant, user_id: str) -> User:

@@ -253,6 +253,8 @@ def assign_license(
     direct.update({item["skuId"]: item.get("disabledPlans", []) for item in body["addLicenses"]})
     tenant.written(user)
     tenant.change(user.user_id, direct=direct)
+    tenant.assigned += [(user.user_id, sku_id, True) for sku_id in body["removeLicenses"]]
+    tenant.assigned += [(user.user_id, item["skuId"], False) for item in body["addLicenses"]]
     return json_response(
         {
             "@odata.context": f"{request.base}/{version}/$metadata#users/$entity",

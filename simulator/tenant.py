@@ -134,6 +134,10 @@ class Tenant:
         self.consumed: Counter[str] = Counter()
         self.usage: dict[str, UserUsage] = {}
         self.devices: dict[str, Device] = {}
+        # what applications asked of assignLicense and got: user, SKU, whether it was taken
+        self.assigned: list[tuple[str, str, bool]] = []
+        # seats that drift toggled
+        self.drifted: list[tuple[str, str]] = []
         self.concealed = False
         self.shuffled_columns = False
         self.report_lag_days = 3

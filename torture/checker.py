@@ -14,40 +14,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from azure.data.tables import TableServiceClient
 
+from torture.figures import consolidated, figures_of, prices_of
+from torture.reclaimed import reclamations_of
 from torture.scene import SECRET, Promises, Subject
+from torture.tables import Tables, joined
 
-Row = Mapping[str, Any]
 # Positions in a stored contact, assignment and path.
 _USER, _UPN, _ENABLED, _ASSIGNMENTS, _ERASED = 0, 1, 4, 14, 15
 _SKU, _PATHS = 0, 2
-
-
-class Tables:
-    """All rows of all tables, read once."""
-
-    def __init__(self, rows: Mapping[str, list[Row]]) -> None:
-        self.rows = rows
-
-    @classmethod
-    def read(cls, connection: str) -> Tables:
-        """What an account holds."""
-        rows: dict[str, list[Row]] = {}
-        with TableServiceClient.from_connection_string(connection) as service:
-            for table in service.list_tables():
-                rows[table.name] = list(service.get_table_client(table.name).list_entities())
-        return cls(rows)
-
-    def of(self, table: str, partition: str) -> list[Row]:
-        """The rows of a partition."""
-        return [row for row in self.rows.get(table, ()) if row["PartitionKey"] == partition]
-
-    def under(self, table: str, prefix: str) -> list[Row]:
-        """The rows whose partition begins so."""
-        return [
-            row for row in self.rows.get(table, ()) if str(row["PartitionKey"]).startswith(prefix)
-        ]
 
 
 def differences(
@@ -73,23 +48,20 @@ def differences(
                 *_groups(tables, subject.portal_id, truth),
                 *_products(tables, subject.portal_id, promises),
                 *_positions(tables, subject.portal_id, truth),
+                *figures_of(tables, subject.portal_id, truth, erased),
+                *prices_of(tables, subject.portal_id, promises),
+                *reclamations_of(tables, subject.portal_id, truth, erased),
             )
         ]
+    found += consolidated(tables, [truths[subject.portal_id] for subject in subjects])
     return found
-
-
-def _joined(name: str, row: Row) -> bytes:
-    parts: list[bytes] = []
-    while isinstance(part := row.get(f"{name}{len(parts)}"), bytes):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _contacts(
     tables: Tables, portal_id: str, truth: Any, erased: Mapping[str, str]
 ) -> Iterator[str]:
     states = {row["RowKey"]: row for row in tables.of("SyncState", portal_id)}
-    layout = json.loads(_joined("Data", states["layout"]))
+    layout = json.loads(joined("Data", states["layout"]))
     prefix = f"{portal_id}|{layout['generation']:06x}-{layout['block_bits']:02x}|"
     for table in ("Contacts", "Consumers"):
         strangers = [
@@ -101,7 +73,7 @@ def _contacts(
             yield f"{len(strangers)} rows of {table} belong to no layout"
     contacts: dict[str, list[Any]] = {}
     for row in tables.under("Contacts", prefix):
-        for contact in msgspec.msgpack.decode(zlib.decompress(_joined("Data", row))):
+        for contact in msgspec.msgpack.decode(zlib.decompress(joined("Data", row))):
             if contact[_USER] in contacts:
                 yield f"contact {contact[_USER]} is there twice"
             contacts[contact[_USER]] = contact
@@ -140,8 +112,8 @@ def _index(tables: Tables, prefix: str, contacts: Mapping[str, list[Any]]) -> It
     )
     indexed: Counter[tuple[str, str]] = Counter()
     for row in tables.under("Consumers", prefix):
-        packed = _joined("Ids", row)
-        if len(_joined("Flags", row)) * 16 != len(packed):
+        packed = joined("Ids", row)
+        if len(joined("Flags", row)) * 16 != len(packed):
             yield f"the index of {row['RowKey']} has flags for others than its IDs"
         for at in range(0, len(packed), 16):
             indexed[row["RowKey"], str(uuid.UUID(bytes=packed[at : at + 16]))] += 1
@@ -171,12 +143,12 @@ def _products(tables: Tables, portal_id: str, promises: Promises) -> Iterator[st
     products = {row["RowKey"]: row for row in tables.of("Products", portal_id)}
     if products.keys() != {row["RowKey"] for row in tables.of("Licenses", portal_id)}:
         yield "products are not those of the licenses"
-    for (portal, sku_id), move in promises.moves.items():
-        if portal != portal_id or move.confirmed is None or sku_id not in products:
+    for (portal, sku_id), wish in promises.directories.items():
+        if portal != portal_id or wish.confirmed is None or sku_id not in products:
             continue
         directory = products[sku_id]["Directory"]
-        if directory not in (move.confirmed, *move.possible):
-            yield f"product {sku_id} is in {directory}, and was moved to {move.confirmed}"
+        if not wish.allows(directory):
+            yield f"product {sku_id} is in {directory}, and was moved to {wish.confirmed}"
 
 
 def _positions(tables: Tables, portal_id: str, truth: Any) -> Iterator[str]:

@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from torture.checker import Tables, differences
-from torture.scene import SECRET, Move, Promises, Subject
+from torture.checker import differences
+from torture.scene import SECRET, Promises, Subject, Wish
+from torture.tables import Tables
 
-PORTAL, SKU, RUN = (str(uuid.UUID(int=n)) for n in (1, 2, 3))
+PORTAL, SKU, RUN, RECLAMATION = (str(uuid.UUID(int=n)) for n in (1, 2, 3, 4))
+GENERATION = "00000000000001"
 ADA, BOB, CARLA = (str(uuid.UUID(int=n << 96)) for n in (5, 6, 7))
 KEY = f"{PORTAL}|000001-00|00"
 SUBJECT = Subject("tenant", "client", PORTAL, "Contoso")
@@ -24,10 +26,24 @@ TRUTH = {
     "consumed": {SKU: 2},
     "groups": {"Sales": "group"},
     "users": {
-        ADA: {"upn": "ada@x", "enabled": True, "paths": [[SKU, None, "Active", None]]},
-        BOB: {"upn": "bob@x", "enabled": False, "paths": [[SKU, "group", "Active", None]]},
-        CARLA: {"upn": "carla@x", "enabled": True, "paths": []},
+        ADA: {
+            "upn": "ada@x",
+            "enabled": True,
+            "paths": [[SKU, None, "Active", None]],
+            "seats": [SKU],
+            "services": {"exchange": "2026-01-02", "teams": "2026-01-03"},
+        },
+        BOB: {
+            "upn": "bob@x",
+            "enabled": False,
+            "paths": [[SKU, "group", "Active", None]],
+            "seats": [SKU],
+            "services": {},
+        },
+        CARLA: {"upn": "carla@x", "enabled": True, "paths": [], "seats": [], "services": {}},
     },
+    "assigned": [[ADA, SKU, True], [ADA, SKU, False], [BOB, SKU, True]],
+    "drifted": [],
 }
 
 
@@ -36,9 +52,25 @@ def contact(user_id: str, name: str, enabled: bool, *assignments: Any, erased: b
     return [user_id, name, None, "member", enabled, *[None] * 9, list(assignments), erased]
 
 
-def packed(*contacts: Any) -> bytes:
+def usage(user_id: str) -> Any:
+    """A record of a usage block."""
+    return [user_id, {"exchange": "2025-12-31", "teams": "2026-01-03"}]
+
+
+def state(name: str, value: Any) -> dict[str, Any]:
+    """A row of the portal's state."""
+    return {"PartitionKey": PORTAL, "RowKey": name, "Data0": json.dumps(value).encode()}
+
+
+def item(key: str, user_id: str, **columns: Any) -> dict[str, Any]:
+    """An item or audit entry of the reclamation."""
+    row = {"PartitionKey": RECLAMATION, "RowKey": key, "UserId": user_id, "SkuId": SKU}
+    return {**row, **columns}
+
+
+def packed(*records: Any) -> bytes:
     """A block's content."""
-    return zlib.compress(msgspec.msgpack.encode(contacts))
+    return zlib.compress(msgspec.msgpack.encode(records))
 
 
 def good() -> tuple[dict[str, list[dict[str, Any]]], Promises]:
@@ -54,7 +86,9 @@ def good() -> tuple[dict[str, list[dict[str, Any]]], Promises]:
     rows: dict[str, list[dict[str, Any]]] = {
         "Portals": [{"PartitionKey": "portal", "RowKey": PORTAL, "TenantId": "t"}],
         "SyncState": [
-            {"PartitionKey": PORTAL, "RowKey": "layout", "Data0": json.dumps(layout).encode()}
+            state("layout", layout),
+            state("usage", {"layout": layout}),
+            state("spend", {"generation": GENERATION}),
         ],
         "Contacts": [{"PartitionKey": KEY, "RowKey": "000000", "Data0": block}],
         "Consumers": [{"PartitionKey": KEY, "RowKey": SKU, "Ids0": ids, "Flags0": b"ab"}],
@@ -68,12 +102,58 @@ def good() -> tuple[dict[str, list[dict[str, Any]]], Promises]:
             {"PartitionKey": f"{PORTAL}|{SKU}", "RowKey": "1", "Consumed": 2},
             {"PartitionKey": f"{PORTAL}|{SKU}", "RowKey": "2", "Consumed": 7},
         ],
+        "Usage": [{"PartitionKey": KEY, "RowKey": "000000", "Data0": packed(usage(ADA))}],
+        "Spend": [
+            {
+                "PartitionKey": PORTAL,
+                "RowKey": SKU,
+                "Entitled": 5,
+                "Consumed": 2,
+                "SeatsJson0": '{"blocked": 1}',
+            }
+        ],
+        "SpendFindings": [
+            {
+                "PartitionKey": f"{PORTAL}|{GENERATION}|waste",
+                "RowKey": BOB,
+                "Data0": packed([BOB, SKU, "group", "blocked", None]),
+            }
+        ],
+        "Contracts": [{"PartitionKey": PORTAL, "RowKey": SKU, "PriceJson0": '{"amount": "7.5"}'}],
+        "Consolidated": [
+            {
+                "PartitionKey": f"default|{GENERATION}|licenses",
+                "RowKey": SKU,
+                "Entitled": 5,
+                "Consumed": 2,
+            }
+        ],
+        "Reclamations": [
+            {
+                "PartitionKey": "reclamation",
+                "RowKey": "1",
+                "ReclamationId": RECLAMATION,
+                "PortalId": PORTAL,
+                "State": "executed",
+            }
+        ],
+        "ReclamationItems": [
+            item("i|1", BOB, State="reclaimed"),
+            item("i|2", ADA, State="restored"),
+            item("a|1", BOB, Action="removing"),
+            item("a|2", BOB, Action="removed"),
+            item("a|3", ADA, Action="removing"),
+            item("a|4", ADA, Action="removed"),
+            item("a|5", ADA, Action="restoring"),
+            item("a|6", ADA, Action="restored"),
+        ],
         "Runs": [{"PartitionKey": "202611", "RowKey": f"123-{RUN}", "State": "Succeeded"}],
         "Staging": [],
     }
     promises = Promises(
         runs={RUN},
-        moves={(PORTAL, SKU): Move("Here", ["There"])},
+        directories={(PORTAL, SKU): Wish("Here", ["There"])},
+        amounts={(PORTAL, SKU): Wish("7.50")},
         erased={PORTAL: {CARLA: "carla@x"}},
     )
     return rows, promises
@@ -93,11 +173,11 @@ def block_of(*contacts: Any) -> Callable[[Any], None]:
     return change
 
 
-def setting(table: str, column: str, value: Any) -> Callable[[Any], None]:
-    """Sets a column of a table's first row."""
+def setting(table: str, column: str, value: Any, row: int = 0) -> Callable[[Any], None]:
+    """Sets a column of a table's row, the first one unless said otherwise."""
 
     def change(rows: Any) -> None:
-        rows[table][0][column] = value
+        rows[table][row][column] = value
 
     return change
 
@@ -143,6 +223,25 @@ WRONG: list[tuple[str, Callable[[Any], None]]] = [
     ("staged chunks", adding("Staging", PartitionKey=PORTAL, RowKey="00")),
     ("a lease was left", adding("SyncState", PartitionKey=PORTAL, RowKey="lease")),
     ("changes still lie over", adding("SyncState", PartitionKey=PORTAL, RowKey="overlay-1")),
+    ("1 persons is kept whom nobody", setting("Usage", "Data0", packed(usage(CARLA)))),
+    ("usage of 1 contacts is not", setting("Usage", "Data0", packed([ADA, {}]))),
+    ("has no spend", lambda rows: rows["Spend"].clear()),
+    ("entitled, consumed and blocked", setting("Spend", "SeatsJson0", '{"blocked": 2}')),
+    ("0 wasted seats of the blocked are listed of 1", lambda r: r["SpendFindings"].clear()),
+    ("price of", setting("Contracts", "PriceJson0", '{"amount": "8"}')),
+    ("consolidated are", setting("Consolidated", "Consumed", 3)),
+    ("was left executing", setting("Reclamations", "State", "executing")),
+    ("is still planned", setting("ReclamationItems", "State", "planned")),
+    (
+        "counts as reclaimed without an audit entry",
+        setting("ReclamationItems", "Action", "not_removed", row=3),
+    ),
+    ("was taken without a word", lambda rows: rows["ReclamationItems"].pop(2)),
+    ("was given back without a word", lambda rows: rows["ReclamationItems"].pop(6)),
+    (
+        "was removed 2 times by the audit, and 1",
+        lambda rows: rows["ReclamationItems"].append(item("a|9", BOB, Action="removed")),
+    ),
     ("a secret stands in Portals", setting("Portals", "Description", f"it is {SECRET}")),
 ]
 

@@ -2,6 +2,7 @@
 
 TORTURE_SKEW_FILE names a file that says by how many at most, and each worker
 takes its own share of it; after an = it says by how many all clocks go ahead.
+TORTURE_VISIBILITY_SECONDS says how long Graph's reads lag behind writes.
 """
 
 import importlib.util
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import composition
+from compliance import reclamation
 
 _SAID = Path(os.environ["TORTURE_SKEW_FILE"]).read_text()
 _LIMIT = float(_SAID.lstrip("="))
@@ -24,6 +26,7 @@ def _skewed_now() -> datetime:
 
 
 composition.utc_now = _skewed_now
+reclamation.VISIBILITY_LAG = timedelta(seconds=float(os.environ["TORTURE_VISIBILITY_SECONDS"]))
 _spec = importlib.util.spec_from_file_location(
     "ledger_function_app", Path(composition.__file__).with_name("function_app.py")
 )
