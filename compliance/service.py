@@ -20,7 +20,7 @@ from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
 from spend.model import is_managed
 from spend.recalculation import recalculate_spend
-from telemetry.signals import count, gauge, span
+from telemetry.signals import count, gauge
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,12 +109,9 @@ async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
         waiting = msgspec.structs.replace(message, attempt=message.attempt + 1)
         await ledger.queue.send(QUEUE, msgspec.json.encode(waiting), delay_seconds=WAIT_SECONDS)
         return
-    with span("recalculation", portal_id=message.portal_id, run_id=message.run_id) as told:
-        recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    with recorder.span():
         await _recalculate(ledger, message, recorder)
-        told.note("state", recorder.run.state)
-        if recorder.run.error is not None and recorder.run.state == "Failed":
-            told.failed(recorder.run.error.code)
 
 
 async def _recalculate(

@@ -70,6 +70,11 @@ async def consolidate(ledger: Ledger, message: ConsolidationMessage) -> None:
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    with recorder.span():
+        await _attempt(ledger, message, recorder)
+
+
+async def _attempt(ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder) -> None:
     await recorder.start()
     recorder.log("info", f"Repository {message.repository}.")
     try:

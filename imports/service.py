@@ -19,7 +19,7 @@ from imports.messages import QUEUE, ImportMessage
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, Trigger, new_parent, new_run_id
-from telemetry.signals import count, span
+from telemetry.signals import count
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -157,13 +157,8 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
-        with span(
-            "import",
-            portal_id=message.portal_id,
-            run_id=message.run_id,
-            # both mean that another message goes on with it
-            expected=(LeaseLost, OutOfTime),
-        ) as told:
+        # both mean that another message goes on with it
+        with recorder.span(expected=(LeaseLost, OutOfTime)):
             async with held_lease(
                 ledger.sync_state,
                 message.portal_id,
@@ -175,9 +170,6 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
             ):
                 await recorder.start()
                 await import_tenant(ledger, message, recorder)
-            told.note("state", recorder.run.state)
-            if recorder.run.error is not None and recorder.run.state == "Failed":
-                told.failed(recorder.run.error.code)
     except LeaseLost:
         count("ledger.lease_waits", portal_id=message.portal_id)
         await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)

@@ -48,31 +48,38 @@ async def erase_person(
         portal_id=portal_id,
         requested_by=requested_by,
     )
-    # what imports need is loaded by them and by this alone
-    from imports.enumeration import CHECKPOINT_KIND
-
     try:
         async with _lease(ledger, run, IMPORT_LEASE), _lease(ledger, run, USAGE_LEASE):
             recorder = RunRecorder(ledger.runs, run, ledger.clock)
-            await recorder.start()
-            erasures = await ledger.erasures.add(portal_id, user_id)
-            # an import that waits for its turn begins anew, and finds the person erased
-            await ledger.sync_state.delete(portal_id, CHECKPOINT_KIND)
-            await ledger.staging.clear(portal_id)
-            await _rewrite(ledger, portal_id, user_id, erasures)
-            await ledger.usage.screen(portal_id)
-            try:
-                await forget_person(ledger, portal_id, user_id, erasures.stand_in(user_id))
-            except Conflict as refused:
-                await recorder.fail(refused)
-                raise
-            await recorder.finish("Succeeded")
+            with recorder.span():
+                await _erase(ledger, portal_id, user_id, recorder)
     except LeaseLost as error:
         raise Conflict(
             "The portal is being imported, or its usage read, at this moment.",
             remedy="Erase the person when the run has ended.",
             code="import_running",
         ) from error
+
+
+async def _erase(
+    ledger: Ledger, portal_id: PortalId, user_id: UserId, recorder: RunRecorder
+) -> None:
+    # what imports need is loaded by them and by this alone
+    from imports.enumeration import CHECKPOINT_KIND
+
+    await recorder.start()
+    erasures = await ledger.erasures.add(portal_id, user_id)
+    # an import that waits for its turn begins anew, and finds the person erased
+    await ledger.sync_state.delete(portal_id, CHECKPOINT_KIND)
+    await ledger.staging.clear(portal_id)
+    await _rewrite(ledger, portal_id, user_id, erasures)
+    await ledger.usage.screen(portal_id)
+    try:
+        await forget_person(ledger, portal_id, user_id, erasures.stand_in(user_id))
+    except Conflict as refused:
+        await recorder.fail(refused)
+        raise
+    await recorder.finish("Succeeded")
 
 
 def _lease(ledger: Ledger, run: Run, kind: str) -> AbstractAsyncContextManager[None]:

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from compliance.messages import QUEUE as RECALCULATIONS
 from errors import CredentialMissing, LedgerError
-from imports.messages import QUEUE as IMPORTS
-from reclamation.messages import QUEUE as RECLAMATIONS
-from usage.messages import QUEUE as USAGE
+from monitor.queues import WORK_QUEUES, poison
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -68,9 +65,9 @@ async def _storage(ledger: Ledger) -> Finding:
 
 async def _queues(ledger: Ledger) -> Finding:
     waiting = poisoned = 0
-    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS, USAGE):
+    for queue in WORK_QUEUES:
         waiting += await ledger.queue.length(queue)
-        poisoned += await ledger.queue.length(f"{queue}-poison")
+        poisoned += await ledger.queue.length(poison(queue))
     if poisoned:
         return "warning", f"{poisoned} messages were given up, {waiting} wait."
     return "passed", f"{waiting} messages wait."

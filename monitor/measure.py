@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from compliance.messages import QUEUE as RECALCULATIONS
-from imports.messages import QUEUE as IMPORTS
-from reclamation.messages import QUEUE as RECLAMATIONS
+from monitor.queues import WORK_QUEUES, poison
 from telemetry.signals import gauge
 
 if TYPE_CHECKING:
@@ -27,8 +25,8 @@ async def measure(ledger: Ledger) -> None:
         if portal.enabled and (ends := portal.credential.expires_at) is not None and ends <= soon
     ]
     gauge("ledger.secrets_expiring", len(expiring))
-    for queue in (IMPORTS, RECALCULATIONS, RECLAMATIONS):
-        gauge("ledger.poison_messages", await ledger.queue.length(f"{queue}-poison"), queue=queue)
+    for queue in WORK_QUEUES:
+        gauge("ledger.poison_messages", await ledger.queue.length(poison(queue)), queue=queue)
     oldest: datetime | None = None
     async for row in ledger.positions.summary_rows():
         if oldest is None or row.calculated_at < oldest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from errors import GraphError, LedgerError
 from monitor.run import MAX_LOG_LINES, LogLine, Run, RunError, State
-from telemetry.signals import count
+from telemetry.signals import Span, count, run_ended, span
 
 if TYPE_CHECKING:
     from storage.runs import RunStore
@@ -38,6 +39,14 @@ class RunRecorder:
         self._clock = clock
         self._counts = dict(run.counts)
         self._log = list(run.log)
+
+    def span(
+        self, *, expected: tuple[type[BaseException], ...] = ()
+    ) -> AbstractContextManager[Span]:
+        """A span around the work on the run; the run's end is told on it."""
+        run = self.run
+        of_portal = {"portal_id": run.portal_id} if run.portal_id is not None else {}
+        return span(run.task, expected=expected, run_id=run.run_id, **of_portal)
 
     async def start(self) -> None:
         """Marks the run as running; another attempt at it counts up."""
@@ -74,6 +83,8 @@ class RunRecorder:
         self.run = msgspec.structs.replace(
             self.run, state=state, error=error, finished_at=self._clock()
         )
+        failure = error.code if error is not None and state == "Failed" else None
+        run_ended(self.run.run_id, state, failure)
         await self.flush()
 
     async def fail(self, error: LedgerError) -> None:

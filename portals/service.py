@@ -401,7 +401,8 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
     await ledger.runs.create(run)
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
-        return await _test(ledger, portal, recorder)
+        with recorder.span():
+            return await _test(ledger, portal, recorder)
     except BaseException as error:
         known = error if isinstance(error, LedgerError) else _interrupted()
         # what it ended by is told, even if storage takes no more

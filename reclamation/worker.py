@@ -68,6 +68,18 @@ async def work_off(ledger: Ledger, message: ReclamationMessage, *, worker: str) 
         # the worker before ended it, and did not live to say so
         await _finish_run(message, reclamation, recorder)
         return
+    with recorder.span():
+        await _attempt(ledger, message, reclamation, recorder, worker)
+
+
+async def _attempt(
+    ledger: Ledger,
+    message: ReclamationMessage,
+    reclamation: Reclamation,
+    recorder: RunRecorder,
+    worker: str,
+) -> None:
+    run = recorder.run
     journal = Journal(ledger, reclamation, message.run_id, run.requested_by or "unknown", recorder)
     try:
         async with held_lease(

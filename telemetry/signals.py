@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 SCOPE = "ledger365"
-SpanName = Literal["import", "recalculation", "graph.request", "table.batch"]
+# The tasks of runs, and what they do.
+SpanName = Literal[
+    "connection_test", "consolidation", "erasure", "import", "recalculation", "reclamation",
+    "usage", "graph.request", "table.batch",
+]  # fmt: skip
 CounterName = Literal[
     "ledger.users_imported",
     "ledger.graph_requests",
@@ -56,6 +60,7 @@ _NOT_ON_METRICS = frozenset({"run_id"})
 
 _work: ContextVar[Mapping[str, Value]] = ContextVar("ledger365_work")
 _parent: ContextVar[Context | None] = ContextVar("ledger365_parent", default=None)
+_of_run: ContextVar[Span | None] = ContextVar("ledger365_of_run", default=None)
 
 
 class Span:
@@ -100,6 +105,7 @@ def span(
     in_it = _work.set(known)
     told = Span(started)
     under = _parent.set(trace.set_span_in_context(started))
+    of_run = _of_run.set(told if "run_id" in attributes else _of_run.get())
     try:
         yield told
     except expected as error:
@@ -109,9 +115,23 @@ def span(
         told.failed(_code_of(error))
         raise
     finally:
+        _of_run.reset(of_run)
         _parent.reset(under)
         _work.reset(in_it)
         started.end()
+
+
+def run_ended(run_id: str, state: str, code: str | None) -> None:
+    """Tells the run's span, if that is what is under way, how the run ended.
+
+    With a code it is a failure, though nothing is raised.
+    """
+    told = _of_run.get()
+    if told is None or work().get("run_id") != run_id:
+        return
+    told.note("state", state)
+    if code is not None:
+        told.failed(code)
 
 
 def _code_of(error: BaseException) -> str:

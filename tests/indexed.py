@@ -8,13 +8,20 @@ from typing import Any
 import function_app
 
 
-@functools.cache
 def http_functions() -> dict[str, dict[str, Any]]:
     """The HTTP triggers by the name of their function."""
+    return {name: t for name, t in _triggers().items() if t.get("type") == "httpTrigger"}
+
+
+def queue_names() -> set[str]:
+    """The queues that functions work off."""
+    return {str(t["queueName"]) for t in _triggers().values() if t.get("type") == "queueTrigger"}
+
+
+@functools.cache
+def _triggers() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for function in function_app.app.get_functions():
         trigger = function.get_trigger()
-        described = trigger.get_dict_repr() if trigger else {}
-        if described.get("type") == "httpTrigger":
-            found[str(function.get_function_name())] = described
+        found[str(function.get_function_name())] = trigger.get_dict_repr() if trigger else {}
     return found

@@ -123,6 +123,13 @@ async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
+    with recorder.span():
+        await _attempt(ledger, message, recorder, worker)
+
+
+async def _attempt(
+    ledger: Ledger, message: UsageMessage, recorder: RunRecorder, worker: str
+) -> None:
     try:
         async with held_lease(
             ledger.sync_state,

@@ -6,7 +6,7 @@ import json
 import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -25,19 +25,33 @@ import imports.service
 from compliance.messages import RecalculationMessage
 from compliance.service import recalculate
 from composition import Ledger
+from consolidation.messages import ConsolidationMessage
+from consolidation.queueing import queue_consolidation
+from consolidation.service import consolidate
 from errors import TokenRejected
-from identifiers import ClientId, TenantId
+from identifiers import ClientId, RunId, TenantId, UserId
 from imports.messages import ImportMessage
+from ledger.erasure import erase_person
 from monitor.measure import measure
-from monitor.run import Run
+from monitor.run import Run, Task
 from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
+from portals.service import test_portal as check_connection
+from reclamation.messages import ReclamationMessage
+from reclamation.model import Exclusions, Rule
+from reclamation.service import PreviewRequest, start_preview
+from reclamation.worker import work_off
 from settings import Settings
-from simulator.control import Control
+from simulator.control import IMPORT_PERMISSIONS, Control
 from telemetry.export import OnlyOurs
 from telemetry.logs import WorkFilter
 from telemetry.signals import Attribute, CounterName, GaugeName, SpanName, count, span
 from tests.builders import make_portal, make_run
+from tests.contract.test_graph_reports import USAGE_PERMISSIONS
+from tests.indexed import queue_names
+from usage.messages import UsageMessage
+from usage.model import UsageTask
+from usage.service import collect_usage
 
 SECRET = "Q~telemetry-secret-0123456789"
 COUNTERS = set(get_args(CounterName))
@@ -91,13 +105,26 @@ async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-async def connected(ledger: Ledger, cloud: Control, *, secret: str = SECRET, **spec: Any) -> Portal:
+async def connected(
+    ledger: Ledger,
+    cloud: Control,
+    *,
+    secret: str = SECRET,
+    permissions: Sequence[str] = IMPORT_PERMISSIONS,
+    reclamation_allowed: bool = False,
+    tasks: frozenset[UsageTask] = frozenset(),
+    **spec: Any,
+) -> Portal:
     """A tenant with a portal whose credential expires in a week."""
     tenant_id = cloud.create_tenant(**{"users": 30, "seed": 77, **spec})
     client_id = str(uuid.uuid4())
-    cloud.register(tenant_id, client_id, secret=SECRET)
+    cloud.register(tenant_id, client_id, secret=SECRET, permissions=permissions)
     portal = make_portal(
-        tenant_id=TenantId(tenant_id), client_id=ClientId(client_id), cloud="Simulated"
+        tenant_id=TenantId(tenant_id),
+        client_id=ClientId(client_id),
+        cloud="Simulated",
+        reclamation_allowed=reclamation_allowed,
+        tasks=tasks,
     )
     credential = await ledger.credentials.store(
         portal.portal_id,
@@ -152,7 +179,7 @@ async def test_every_name_is_emitted_with_its_portal(
     await measure(ledger)
 
     spans = emitted.spans()
-    assert {s.name for s in spans} == set(get_args(SpanName))
+    assert {s.name for s in spans} == {"import", "recalculation", "graph.request", "table.batch"}
     mine = {
         name: [
             s
@@ -203,10 +230,7 @@ async def test_every_name_is_emitted_with_its_portal(
     ] == [{"portal_id": broken.portal_id, "task": "import", "code": "token_rejected"}]
     assert points["ledger.secrets_expiring"][0][1] >= 2
     assert points["ledger.recalculation_age_minutes"][0][1] >= 0
-    assert {a["queue"] for a, _ in points["ledger.poison_messages"]} >= {
-        "imports",
-        "recalculations",
-    }
+    assert {a["queue"] for a, _ in points["ledger.poison_messages"]} == queue_names()
 
     allowed = set(get_args(Attribute))
     used = {name for s in spans for name in s.attributes or {}}
@@ -217,6 +241,49 @@ async def test_every_name_is_emitted_with_its_portal(
     assert not [word for word in (SECRET, "another-secret", "eyJ", "Bearer") if word in told]
     assert not [user_id for user_id in users if user_id in told]
     assert "@" not in told
+
+
+async def test_each_task_of_a_run_has_a_span_and_its_calls_count_for_the_portal(
+    ledger: Ledger, cloud: Control, emitted: Emitted
+):
+    portal = await connected(
+        ledger, cloud, permissions=(*USAGE_PERMISSIONS, "LicenseAssignment.ReadWrite.All"),
+        reclamation_allowed=True, tasks=frozenset({"sign_ins"}),
+    )  # fmt: skip
+    await imported(ledger, portal)
+    emitted.spans()
+
+    async def run_of(task: Task) -> Run:
+        run = make_run(ledger.clock(), portal_id=portal.portal_id, task=task)
+        await ledger.runs.create(run)
+        return run
+
+    using = await run_of("usage")
+    await collect_usage(ledger, UsageMessage(portal.portal_id, using.run_id), worker="test")
+    joining = await queue_consolidation(ledger, portal.repository, "manual")
+    await consolidate(ledger, ConsolidationMessage(portal.repository, joining.run_id))
+    asked = PreviewRequest(portal.portal_id, None, Rule(blocked=True), Exclusions())
+    taking, previewing = await start_preview(ledger, asked, requested_by="Ada")
+    message = ReclamationMessage(taking.reclamation_id, previewing.run_id, "preview")
+    await work_off(ledger, message, worker="test")
+    await check_connection(ledger, portal.portal_id)
+    person = next(iter(cloud.truth(portal.tenant_id, users=True)["users"]))
+    await erase_person(ledger, portal.portal_id, UserId(person), requested_by="Ada")
+
+    spans = emitted.spans()
+    told = {s.name: dict(s.attributes or {}) for s in spans}
+    begun = {"import", "recalculation"}
+    assert set(told) == set(get_args(SpanName)) - begun
+    assert set(get_args(Task)) - begun == set(told) - {"graph.request", "table.batch"}
+    for task in set(get_args(Task)) - begun:
+        assert (await ledger.runs.get(RunId(str(told[task]["run_id"])))).task == task
+        assert told[task]["state"] == "Succeeded", told[task]
+        assert told[task].get("portal_id") == (
+            None if task == "consolidation" else portal.portal_id
+        )
+    calls = [dict(s.attributes or {}) for s in spans if s.name == "graph.request"]
+    assert calls
+    assert {call.get("portal_id") for call in calls} == {portal.portal_id}
 
 
 async def test_an_error_leaves_its_code_and_never_its_text(emitted: Emitted):
