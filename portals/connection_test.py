@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from errors import CredentialError, GraphError, GraphUnreachable, LedgerError
 from graph.errors import permission_remedy
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from portals.service import PortalInput
 
 OpenGraph = Callable[["Cloud", "TenantId", "ClientId", "Material"], "GraphClient"]
+Check = Literal["credential", "token", "organization", "licenses", "permissions"]
+Tell = Callable[[tuple[TestStep, ...]], Awaitable[None]]
+CHECKS: tuple[Check, ...] = get_args(Check)
 TOTAL_SECONDS = 90
 
 
@@ -32,10 +35,19 @@ def tasks_of(portal: Portal | PortalInput) -> list[GraphTask]:
 
 
 class ConnectionSteps:
-    """The steps of one test, in order; after one that all others need, the rest is skipped."""
+    """The steps of one test, in order; after one that all others need, the rest is skipped.
 
-    def __init__(self) -> None:
+    `tell` hears of all steps so far whenever a check is done and others follow.
+    """
+
+    def __init__(self, tell: Tell | None = None) -> None:
         self.steps: list[TestStep] = []
+        self._tell = tell
+
+    async def told(self) -> None:
+        """Tells how far the test is."""
+        if self._tell is not None:
+            await self._tell(tuple(self.steps))
 
     @property
     def passed(self) -> bool:
@@ -75,12 +87,15 @@ async def test_connection(
     client_id: ClientId,
     read_material: Callable[[], Awaitable[Material]],
     tasks: Collection[GraphTask],
+    checks: Collection[Check],
+    tell: Tell | None,
 ) -> ConnectionSteps:
     """Tries credential, token, organization, licenses, and each permission that `tasks` need.
 
-    Never raises for what the other side does: that is what the steps tell.
+    With fewer `checks` it tells of those alone, and of what they need if that
+    fails. Never raises for what the other side does: that is what the steps tell.
     """
-    steps = ConnectionSteps()
+    steps = ConnectionSteps(tell)
     needs = needs_of(tasks)
     following = ["token", "organization", "licenses", *(_step_name(need) for need in needs)]
     try:
@@ -90,10 +105,13 @@ async def test_connection(
         steps.failed("credential", error)
         steps.skip(following)
         return steps
-    steps.add("credential", "passed", "The credential was read.")
     try:
         async with client as graph, asyncio.timeout(TOTAL_SECONDS):
-            await _try_graph(steps, graph, tenant_id, needs)
+            if "credential" in checks:
+                steps.add("credential", "passed", "The credential was read.")
+                await steps.told()
+            if set(checks) != {"credential"}:
+                await _try_graph(steps, graph, tenant_id, needs, checks)
     except TimeoutError:
         steps.failed(
             "time",
@@ -106,43 +124,65 @@ async def test_connection(
 
 
 async def _try_graph(
-    steps: ConnectionSteps, graph: GraphClient, tenant_id: TenantId, needs: list[PermissionNeed]
+    steps: ConnectionSteps,
+    graph: GraphClient,
+    tenant_id: TenantId,
+    needs: list[PermissionNeed],
+    checks: Collection[Check],
 ) -> None:
-    # the app answers most requests without ever asking Graph
-    from graph.organization import organization
-    from graph.subscribed_skus import subscribed_skus
-
     try:
         roles = await graph.roles()
     except (GraphError, CredentialError) as error:
         steps.failed("token", error)
         steps.skip(["organization", "licenses", *(_step_name(need) for need in needs)])
         return
-    steps.add("token", "passed", f"Entra ID issued a token with {len(roles)} permissions.")
+    if "token" in checks:
+        steps.add("token", "passed", f"Entra ID issued a token with {len(roles)} permissions.")
+        await steps.told()
+    if "organization" in checks:
+        await _try_organization(steps, graph, tenant_id)
+        await steps.told()
+    if "licenses" in checks:
+        await _try_licenses(steps, graph)
+        await steps.told()
+    if "permissions" in checks:
+        for need in needs:
+            _judge(steps, need, roles, delegated=graph.delegated)
+
+
+async def _try_organization(
+    steps: ConnectionSteps, graph: GraphClient, tenant_id: TenantId
+) -> None:
+    # the app answers most requests without ever asking Graph
+    from graph.organization import organization
+
     try:
         found = await organization(graph)
     except (GraphError, CredentialError) as error:
         steps.failed("organization", error)
+        return
+    if found is None or found.id.casefold() != tenant_id:
+        steps.failed(
+            "organization",
+            GraphError(
+                "Graph answers for another tenant than the portal's.",
+                remedy="Correct the portal's tenant ID.",
+            ),
+        )
     else:
-        if found is None or found.id.casefold() != tenant_id:
-            steps.failed(
-                "organization",
-                GraphError(
-                    "Graph answers for another tenant than the portal's.",
-                    remedy="Correct the portal's tenant ID.",
-                ),
-            )
-        else:
-            steps.add("organization", "passed", f"The tenant is {found.display_name or found.id}.")
+        steps.add("organization", "passed", f"The tenant is {found.display_name or found.id}.")
+
+
+async def _try_licenses(steps: ConnectionSteps, graph: GraphClient) -> None:
+    from graph.subscribed_skus import subscribed_skus
+
     try:
         skus = await subscribed_skus(graph)
     except (GraphError, CredentialError) as error:
         steps.failed("licenses", error)
-    else:
-        example = f", such as {skus[0].part_number}" if skus else ""
-        steps.add("licenses", "passed", f"The tenant has {len(skus)} licenses{example}.")
-    for need in needs:
-        _judge(steps, need, roles, delegated=graph.delegated)
+        return
+    example = f", such as {skus[0].part_number}" if skus else ""
+    steps.add("licenses", "passed", f"The tenant has {len(skus)} licenses{example}.")
 
 
 def _judge(

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from consolidation.names import RepositoryName
 from identifiers import ClientId, SkuId, TenantId
+from portals.connection_test import Check
 from portals.model import (
     DEFAULT_REPOSITORY,
     MAX_DESCRIPTION_LENGTH,
@@ -118,6 +119,16 @@ class ConnectionRequest(Contract):
     )
     repository: RepositoryName = DEFAULT_REPOSITORY
     consolidate_after_import: bool = Field(False, description=CONSOLIDATE)
+
+
+class TestConnectionQuery(Contract):
+    """Which check to make; all of them if none is named."""
+
+    __test__ = False
+
+    check: Check | None = Field(
+        None, description="One check alone, and what it needs if that fails."
+    )
 
 
 class TestConnectionRequest(ConnectionRequest):

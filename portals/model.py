@@ -110,7 +110,10 @@ class TestStep(msgspec.Struct, frozen=True):
 
 
 class ConnectionTest(msgspec.Struct, frozen=True):
-    """The outcome of a connection test; `tested_at` is None while queued."""
+    """The outcome of a connection test.
+
+    While it is queued or goes on, `tested_at` is None and `steps` are those so far.
+    """
 
     state: TestState = "never"
     tested_at: datetime | None = None

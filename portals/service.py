@@ -28,7 +28,7 @@ from portals.certificates import (
     read_pem,
     read_pfx,
 )
-from portals.connection_test import tasks_of, test_connection
+from portals.connection_test import CHECKS, Check, Tell, tasks_of, test_connection
 from portals.model import (
     DEFAULT_REPOSITORY,
     ConnectionTest,
@@ -386,7 +386,10 @@ async def delete_portal(
 
 
 async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
-    """Tests a saved portal, and keeps the outcome on it and as a run."""
+    """Tests a saved portal, and keeps the outcome on it and as a run.
+
+    While it goes on, the portal shows the steps so far.
+    """
     portal = await ledger.portals.get(portal_id)
     now = ledger.clock()
     run = Run(
@@ -414,6 +417,13 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
 
 async def _test(ledger: Ledger, portal: Portal, recorder: RunRecorder) -> ConnectionTest:
     run_id = recorder.run.run_id
+
+    async def tell(steps: tuple[TestStep, ...]) -> None:
+        # the outcome does not hang on its progress having been shown
+        with suppress(LedgerError):
+            under_way = ConnectionTest("queued", steps=steps, run_id=run_id)
+            await ledger.portals.record_test(portal, under_way)
+
     await ledger.portals.record_test(portal, ConnectionTest("queued", run_id=run_id))
     await recorder.start()
     test = await _tested(
@@ -423,6 +433,7 @@ async def _test(ledger: Ledger, portal: Portal, recorder: RunRecorder) -> Connec
         portal.client_id,
         lambda: ledger.credentials.read(portal.credential),
         tasks_of(portal),
+        tell=tell,
     )
     test = msgspec.structs.replace(test, run_id=run_id)
     await ledger.portals.record_test(portal, test)
@@ -451,8 +462,10 @@ def _failed_test(error: LedgerError, run: Run) -> ConnectionTest:
     return ConnectionTest("failed", run.finished_at, (step,), run.run_id)
 
 
-async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
-    """Tests settings that are not saved; nothing is kept."""
+async def test_settings(
+    ledger: Ledger, entered: PortalInput, check: Check | None
+) -> ConnectionTest:
+    """Tests settings that are not saved, or one check of them; nothing is kept."""
     material = read_credential(entered.credential, now=ledger.clock())
 
     async def given() -> Material:
@@ -465,6 +478,7 @@ async def test_settings(ledger: Ledger, entered: PortalInput) -> ConnectionTest:
         entered.client_id,
         given,
         tasks_of(entered),
+        checks=CHECKS if check is None else (check,),
     )
 
 
@@ -475,9 +489,19 @@ async def _tested(
     client_id: ClientId,
     read_material: Callable[[], Awaitable[Material]],
     tasks: Collection[GraphTask],
+    *,
+    checks: Collection[Check] = CHECKS,
+    tell: Tell | None = None,
 ) -> ConnectionTest:
     steps = await test_connection(
-        ledger.graph, ledger.settings.cloud(cloud), tenant_id, client_id, read_material, tasks
+        ledger.graph,
+        ledger.settings.cloud(cloud),
+        tenant_id,
+        client_id,
+        read_material,
+        tasks,
+        checks,
+        tell,
     )
     return ConnectionTest(
         "passed" if steps.passed else "failed", ledger.clock(), tuple(steps.steps)

@@ -16,6 +16,7 @@ from portals.contract import (
     PortalDeletedView,
     PortalsQuery,
     PortalView,
+    TestConnectionQuery,
     TestConnectionRequest,
     UpdatePortalRequest,
 )
@@ -143,14 +144,17 @@ async def test_portal(ledger: Ledger, request: Request[None, None]) -> Reply:
     "TestConnection",
     "POST",
     "portals/test",
-    summary="Tests settings that are not saved yet.",
+    summary="Tests settings that are not saved yet, all at once or check by check (`?check=`).",
+    query=TestConnectionQuery,
     body=TestConnectionRequest,
     returns=ConnectionTestView,
     role="Ledger.Manage",
 )
-async def test_connection(ledger: Ledger, request: Request[None, TestConnectionRequest]) -> Reply:
+async def test_connection(
+    ledger: Ledger, request: Request[TestConnectionQuery, TestConnectionRequest]
+) -> Reply:
     """The outcome; nothing is kept."""
-    test = await service.test_settings(ledger, request.body.input())
+    test = await service.test_settings(ledger, request.body.input(), request.query.check)
     return Reply(ConnectionTestView.of(test))
 
 

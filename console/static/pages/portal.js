@@ -9,38 +9,44 @@ import { exclusionPicker } from "../exclusion_picker.js";
 import { clock, day, moment, number, relative, words } from "../format.js";
 import { address, go } from "../router.js";
 import { showProgress } from "../runs.js";
-import { fillLater, loading, message } from "../states.js";
+import { fillLater, message } from "../states.js";
 import { editor } from "../editor.js";
-import { testSteps } from "../test_steps.js";
+import { testSaved, testSteps } from "../test_steps.js";
 import { usageSettings } from "../usage_settings.js";
 
 const TABS = { general: generalTab, connection: connectionTab, exclusions: exclusionsTab };
 
-/** Shows a portal with one of its tabs. */
-export function showPortal(place, { portalId, tab, signal }) {
+/** Shows a portal with one of its tabs; `onTested` runs when its connection has been tested. */
+export function showPortal(place, { portalId, tab, signal, onTested }) {
   fillLater(place, signal, async () => {
     const { data: portal, etag } = await call("GET", `/portals/${portalId}`, { signal });
-    return portalView({ ...portal, etag }, tab in TABS ? tab : "general", signal);
+    return portalView({ ...portal, etag }, tab in TABS ? tab : "general", signal, onTested);
   }, "Loading the portal");
 }
 
-function portalView(portal, tab, signal) {
+function portalView(portal, tab, signal, onTested) {
   const live = h("div", { class: "live", "aria-live": "polite" });
   const at = (key) => ["portals", portal.portalId, key];
   const content = h("div", { class: "tab-content" });
+  const about = h("div", {}, portalEssentials(portal));
   TABS[tab](content, portal, signal);
   return [
     h("a", { class: "back", href: address(["portals"]) }, "All portals"),
     h("h2", { class: "details-title" }, portal.name),
-    portalCommands(portal, live, signal),
+    portalCommands(portal, live, signal, () => {
+      replace(about, portalEssentials(portal));
+      // the steps just shown stand in its place
+      content.querySelector(".last-test")?.remove();
+      onTested();
+    }),
     live,
-    h("div", {}, portalEssentials(portal)),
+    about,
     tabs("Settings", [["general", "General", at("general")], ["connection", "Connection", at("connection")], ["exclusions", "Exclusions", at("exclusions")]], tab),
     content,
   ];
 }
 
-function portalCommands(portal, live, signal) {
+function portalCommands(portal, live, signal, onTested) {
   const start = (task, body) => async (event) => {
     await busy(event.currentTarget, async () => {
       const { data } = await call("POST", `/portals/${portal.portalId}/${task}`, { body, signal });
@@ -53,10 +59,10 @@ function portalCommands(portal, live, signal) {
     command("play", "Import", start("import", {})),
     command("test", "Test connection", (event) =>
       busy(event.currentTarget, async () => {
-        replace(live, loading("Testing the connection"));
         try {
-          const { data } = await call("POST", `/portals/${portal.portalId}/test`, { signal });
-          replace(live, testSteps(data));
+          const lastTest = await testSaved(live, portal.portalId, portal.lastTest.runId, signal);
+          Object.assign(portal, { lastTest });
+          onTested();
         } catch (error) {
           replace(live);
           throw error;
@@ -176,7 +182,7 @@ function connectionTab(content, portal) {
   const { credential } = portal;
   replace(
     content,
-    portal.lastTest.steps.length > 0 && [h("h3", {}, "Last test"), testSteps(portal.lastTest)],
+    portal.lastTest.steps.length > 0 && h("div", { class: "last-test" }, h("h3", {}, "Last test"), testSteps(portal.lastTest)),
     credential.kind === "certificate" &&
       essentials([
         ["Subject", credential.subject],

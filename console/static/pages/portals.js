@@ -30,12 +30,14 @@ export function show(main, { segments, query, signal }) {
       details,
     ),
   );
-  fillLater(list, signal, async () => {
-    const { rows } = await all("/portals", {}, { signal, limit: MAX_PORTALS });
-    return listView(rows, portalId, query.get("search") ?? "");
-  }, "Loading portals");
+  const refill = () =>
+    fillLater(list, signal, async () => {
+      const { rows } = await all("/portals", {}, { signal, limit: MAX_PORTALS });
+      return listView(rows, portalId, query.get("search") ?? "");
+    }, "Loading portals");
+  refill();
   if (portalId) {
-    showPortal(details, { portalId, tab, signal });
+    showPortal(details, { portalId, tab, signal, onTested: refill });
   } else {
     replace(details, empty("No portal is chosen", "Choose one at left to see and change it."));
   }

@@ -8,8 +8,8 @@ import { h, replace } from "../dom.js";
 import { editor } from "../editor.js";
 import { exclusionPicker } from "../exclusion_picker.js";
 import { address, go, here } from "../router.js";
-import { loading, problem } from "../states.js";
-import { testSteps } from "../test_steps.js";
+import { problem } from "../states.js";
+import { testUnsaved } from "../test_steps.js";
 
 const STEPS = [
   ["general", "General"],
@@ -112,12 +112,10 @@ function connectionStep(signal) {
   });
   test.addEventListener("click", async () => {
     clearFieldErrors(form);
-    replace(outcome, loading("Testing the connection"));
+    replace(outcome);
     test.disabled = true;
     try {
-      const body = await draft.connection.read();
-      const { data } = await call("POST", "/portals/test", { body, signal });
-      replace(outcome, testSteps(data));
+      await testUnsaved(outcome, await draft.connection.read(), signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       replace(outcome, showAtField(form, error) ? [] : problem(error));
