@@ -24,13 +24,14 @@ from tests.builders import NOW, make_license, make_plan, make_usage, make_usage_
 from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, Service
 from usage.services import services_of
 
-E5, E3, E1, F3 = (SkuId(name) for name in ("e5", "e3", "e1", "f3"))
+E5, E3, E1, F3, F5 = (SkuId(name) for name in ("e5", "e3", "e1", "f3", "f5"))
 OFFICE = ("EXCHANGE_S_ENTERPRISE", "SHAREPOINTENTERPRISE", "TEAMS1", "OFFICESUBSCRIPTION")
 PLANS = {
     E5: (*OFFICE, "SHAREPOINTWAC", "BI_AZURE_P2"),
     E3: (*OFFICE, "SHAREPOINTWAC"),
     E1: ("EXCHANGE_S_STANDARD", "SHAREPOINTSTANDARD", "TEAMS1", "SHAREPOINTWAC"),
     F3: ("TEAMS1", "SHAREPOINTDESKLESS"),
+    F5: ("TEAMS1", "SHAREPOINTDESKLESS", "EXCHANGE_S_DESKLESS"),
 }
 BOOK = PlanBook(
     make_license(sku_id=sku_id, service_plans=tuple(make_plan(name) for name in names))
@@ -38,9 +39,9 @@ BOOK = PlanBook(
 )
 COSTS = {
     sku_id: Money(Fraction(amount), "EUR")
-    for sku_id, amount in ((E5, 600), (E3, 400), (E1, 100), (F3, 50))
+    for sku_id, amount in ((E5, 600), (E3, 400), (E1, 100), (F5, 80), (F3, 50))
 }
-OFFERS = offers_of(PLANS, BOOK, COSTS)
+OFFERS = offers_of(PLANS.keys() - {F5}, BOOK, COSTS)
 
 
 def plans(sku_id: SkuId) -> list[ServicePlan]:
@@ -97,6 +98,24 @@ def test_who_uses_outlook_on_the_desktop_keeps_the_apps_that_it_comes_with():
     assert best(E3, on_the_desktop) is None
     # what the seat does not give is not lost by another
     assert best(E1, Use(use(Service.TEAMS).services, desktop_outlook=True)) == F3
+
+
+@pytest.mark.parametrize(
+    ("mailbox_gb", "onedrive_gb", "expected"),
+    [(None, None, F5), (2, 2, F5), (3, 0, E1), (0, 3, E1), (50, 900, E1), (51, 0, E3)],
+)
+def test_what_a_contact_stores_must_fit_into_the_cheaper_license(
+    mailbox_gb: int | None, onedrive_gb: int | None, expected: SkuId
+):
+    sizes = [size and size * 1024**3 for size in (mailbox_gb, onedrive_gb)]
+    used = use(Service.EXCHANGE, Service.OUTLOOK, Service.ONEDRIVE)
+    stored = Use(used.services, False, *sizes)
+    assert best(E5, stored, offers_of(PLANS, BOOK, COSTS)) == expected
+
+
+def test_what_is_stored_in_a_service_that_is_not_used_keeps_nothing():
+    stored = Use(use(Service.TEAMS).services, False, 60 * 1024**3, 60 * 1024**3)
+    assert best(E3, stored) == F3
 
 
 def test_a_license_that_the_contact_holds_is_not_offered_again():
