@@ -8,10 +8,9 @@ from typing import Literal
 import msgspec
 
 from compliance.model import ConsumerCounts, Difference, Position, Reason, Status
-from imports.model import License
+from imports.model import License, Subscription
 
 _NOT_USABLE = frozenset({"suspended", "lockedout", "deleted"})
-_ENDED = frozenset({"deleted", "lockedout", "suspended"})
 
 
 class Circumstances(msgspec.Struct, frozen=True):
@@ -130,13 +129,13 @@ def _next_lifecycle(license_: License) -> datetime | None:
     on when it does, so a date that is near is one not renewed yet.
     Source: https://learn.microsoft.com/graph/api/resources/companysubscription
     """
-    dates = [
-        subscription.next_lifecycle_at
-        for subscription in license_.subscriptions
-        if subscription.next_lifecycle_at is not None
-        and subscription.status.casefold() not in _ENDED
-    ]
+    dates = [s.next_lifecycle_at for s in living_subscriptions(license_) if s.next_lifecycle_at]
     return min(dates, default=None)
+
+
+def living_subscriptions(license_: License) -> list[Subscription]:
+    """The subscriptions that still give licenses."""
+    return [s for s in license_.subscriptions if s.status.casefold() not in _NOT_USABLE]
 
 
 def differences(

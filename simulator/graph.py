@@ -236,7 +236,11 @@ def _subscriptions(
     refused = unknown_selected(request, "companySubscription")
     if refused is not None:
         return refused
-    items = [_selected(tenant.subscription_json(sku), request) for sku in tenant.skus.values()]
+    items = [
+        _selected(subscription, request)
+        for sku in tenant.skus.values()
+        for subscription in tenant.subscriptions_json(sku)
+    ]
     return collection(request, "directory/subscriptions", items, version=version)
 
 

@@ -29,7 +29,8 @@ def make_tenant(spec: dict[str, Any]) -> Tenant:
 
     Keys, all optional: tenant_id, name, seed, premium, users, skus (a list of
     {part_number, enabled, warning, suspended, capability_status, applies_to,
-    skew, trial, next_lifecycle_days, owner_tenant_id}), licenses_per_user,
+    skew, trial, next_lifecycle_days, owner_tenant_id, more_subscriptions: a list
+    of {units, next_lifecycle_days, status}}), licenses_per_user,
     groups (a list of {name, skus, share}), visibility_lag_seconds (until a
     single user shows a license that was assigned or removed), and the shares
     guests, blocked, rooms, errors, deleted, each 0 to 1; active gives licensed
@@ -86,9 +87,21 @@ def add_sku(tenant: Tenant, entry: dict[str, Any], source: random.Random) -> Sku
         timestamp(now + dt.timedelta(days=days)) if days is not None else None,
         entry.get("owner_tenant_id"),
         guid(source),
+        [_further(other, guid(source)) for other in entry.get("more_subscriptions", ())],
     )
     tenant.skus[sku.sku_id] = sku
     return sku
+
+
+def _further(entry: dict[str, Any], subscription_id: str) -> dict[str, Any]:
+    ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=entry["next_lifecycle_days"])
+    return {
+        "id": subscription_id,
+        "commerceSubscriptionId": subscription_id,
+        "totalLicenses": int(entry["units"]),
+        "nextLifecycleDateTime": timestamp(ends),
+        "status": entry.get("status", "Enabled"),
+    }
 
 
 def add_group(tenant: Tenant, name: str, part_numbers: list[str], group_id: str) -> Group:

@@ -62,7 +62,10 @@ class Group:
 
 @dataclass(slots=True)
 class Sku:
-    """A subscribed SKU; counts are licenses. `skew` is added to consumedUnits."""
+    """A subscribed SKU; counts are licenses. `skew` is added to consumedUnits.
+
+    `more` are further subscriptions to it: what they have otherwise than the first.
+    """
 
     sku_id: str
     part_number: str
@@ -78,6 +81,7 @@ class Sku:
     next_lifecycle: str | None = None
     owner_tenant_id: str | None = None
     subscription_id: str = ""
+    more: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -325,7 +329,7 @@ class Tenant:
             "id": f"{self.tenant_id}_{sku.sku_id}",
             "skuId": sku.sku_id,
             "skuPartNumber": sku.part_number,
-            "subscriptionIds": [sku.subscription_id],
+            "subscriptionIds": [sku.subscription_id, *(other["id"] for other in sku.more)],
             "prepaidUnits": {
                 "enabled": sku.enabled,
                 "suspended": sku.suspended,
@@ -343,8 +347,13 @@ class Tenant:
             ],
         }
 
-    def subscription_json(self, sku: Sku) -> dict[str, Any]:
-        """A companySubscription as Graph shows it."""
+    def subscriptions_json(self, sku: Sku) -> list[dict[str, Any]]:
+        """The companySubscriptions of a SKU as Graph shows them."""
+        first = self._subscription_json(sku)
+        first["totalLicenses"] -= sum(other["totalLicenses"] for other in sku.more)
+        return [first, *({**first, **other} for other in sku.more)]
+
+    def _subscription_json(self, sku: Sku) -> dict[str, Any]:
         return {
             "createdDateTime": sku.created,
             "commerceSubscriptionId": sku.subscription_id,

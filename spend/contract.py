@@ -430,7 +430,10 @@ class RenewalsQuery(SpendQuery):
 
 
 class RenewalView(Contract):
-    """A day on which a contract ends, or a subscription leaves its state unless renewed."""
+    """A day on which a contract ends, or a subscription leaves its state unless renewed.
+
+    `units` are the licenses that it is about.
+    """
 
     portal_id: str
     portal_name: str
@@ -439,6 +442,7 @@ class RenewalView(Contract):
     kind: RenewalKind
     on: date
     days_until: int
+    units: int
     entitled: int
     consumed: int
     run_out_on: date | None
@@ -457,6 +461,7 @@ class RenewalView(Contract):
             kind=renewal.kind,
             on=renewal.on,
             days_until=(renewal.on - today).days,
+            units=renewal.units,
             entitled=figures.entitled,
             consumed=figures.consumed,
             run_out_on=figures.run_out_on,

@@ -82,11 +82,20 @@ class LicenseSeats(msgspec.Struct):
     right_sizing: dict[SkuId, int] = {}
 
 
+class Lifecycle(msgspec.Struct, frozen=True):
+    """When a subscription leaves its present state unless renewed; `units` are its licenses."""
+
+    subscription_id: str
+    at: datetime
+    units: int
+
+
 class LicenseFigures(msgspec.Struct, frozen=True):
     """What a recalculation found of one license; units are licenses, nothing is money yet.
 
     `seats` is None where no position can be calculated, and for unmanaged
-    licenses, which are not looked at.
+    licenses, which are not looked at. `lifecycles` are those of the living
+    subscriptions; none of a license that cannot be synchronized.
     """
 
     portal_id: PortalId
@@ -100,8 +109,8 @@ class LicenseFigures(msgspec.Struct, frozen=True):
     consumed: int
     calculated_at: datetime
     seats: LicenseSeats | None = None
-    next_lifecycle_at: datetime | None = None
     run_out_on: date | None = None
+    lifecycles: tuple[Lifecycle, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from compliance.model import Position
+from compliance.position import living_subscriptions
 from compliance.reclamation import recent
 from errors import NotFound
 from identifiers import PortalId, SkuId
@@ -19,7 +20,7 @@ from portals.model import DEFAULT_INACTIVE_DAYS
 from spend.annual import Money, annual_spend, unit_cost
 from spend.forecast import MAX_DAYS, DayCount, forecast
 from spend.joined import joined
-from spend.model import LicenseContract, LicenseFigures
+from spend.model import LicenseContract, LicenseFigures, Lifecycle
 from spend.plans import PlanBook
 from spend.rightsizing import offers_of
 from spend.tally import Rules, SpendTally
@@ -60,8 +61,12 @@ async def recalculate_spend(
         await writer.flush()
     await draft.write_shares("department", tally.departments.shares())
     await draft.write_shares("country", tally.countries.shares())
+    lifecycles = {license_.sku_id: _lifecycles(license_) for license_ in licenses}
     await draft.publish(
-        [await _figures(ledger, position, tally, now.date()) for position in positions]
+        [
+            await _figures(ledger, position, lifecycles.get(position.sku_id, ()), tally, now.date())
+            for position in positions
+        ]
     )
     return sum(s.blocked + s.duplicate + s.inactive for s in tally.licenses.values())
 
@@ -110,8 +115,20 @@ async def _inactive_days(ledger: Ledger, portal_id: PortalId) -> int:
         return DEFAULT_INACTIVE_DAYS
 
 
+def _lifecycles(license_: License) -> tuple[Lifecycle, ...]:
+    return tuple(
+        Lifecycle(s.subscription_id, s.next_lifecycle_at, s.total_licenses)
+        for s in living_subscriptions(license_)
+        if s.next_lifecycle_at is not None
+    )
+
+
 async def _figures(
-    ledger: Ledger, position: Position, tally: SpendTally, today: date
+    ledger: Ledger,
+    position: Position,
+    lifecycles: Sequence[Lifecycle],
+    tally: SpendTally,
+    today: date,
 ) -> LicenseFigures:
     seats = tally.licenses.get(position.sku_id)
     run_out_on = None
@@ -130,8 +147,8 @@ async def _figures(
         consumed=position.consumed,
         calculated_at=position.calculated_at,
         seats=seats,
-        next_lifecycle_at=position.next_lifecycle_at,
         run_out_on=run_out_on,
+        lifecycles=() if position.status == "cannot_be_synchronized" else tuple(lifecycles),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from spend.figures import LicenseSpend
+from spend.model import Lifecycle
 
 RenewalKind = Literal["contract_end", "lifecycle"]
 
@@ -16,12 +17,15 @@ RenewalKind = Literal["contract_end", "lifecycle"]
 class Renewal(msgspec.Struct, frozen=True):
     """A day on which a license's contract ends, or its subscription leaves its state.
 
-    `run_out_on` is when its seats run out by the trend, None if that is not foreseen.
+    `units` are the licenses that it is about: those of the contract, or of the
+    one subscription. `run_out_on` is when its seats run out by the trend, None
+    if that is not foreseen.
     """
 
     spend: LicenseSpend
     kind: RenewalKind
     on: date
+    units: int
     run_out_on: date | None
 
 
@@ -32,20 +36,23 @@ def renewals(spends: Iterable[LicenseSpend], today: date, horizon_days: int) -> 
     for spend in spends:
         figures = spend.figures
         price = spend.contract.price if spend.contract is not None else None
-        days: list[tuple[RenewalKind, date | None]] = [
-            ("contract_end", price.ends_on if price is not None else None),
-            (
-                "lifecycle",
-                figures.next_lifecycle_at.astimezone(UTC).date()
-                if figures.next_lifecycle_at is not None
-                else None,
-            ),
-        ]
+        if price is not None and price.ends_on is not None:
+            end, units = price.ends_on, figures.entitled
+            found.append(Renewal(spend, "contract_end", end, units, figures.run_out_on))
         found += [
-            Renewal(spend, kind, day, figures.run_out_on)
-            for kind, day in days
-            if day is not None and today <= day <= until
+            Renewal(spend, "lifecycle", day, units, figures.run_out_on)
+            for day, units in _units_by_day(figures.lifecycles).items()
         ]
     return sorted(
-        found, key=lambda r: (r.on, r.spend.figures.portal_id, r.spend.figures.sku_id, r.kind)
+        (renewal for renewal in found if today <= renewal.on <= until),
+        key=lambda r: (r.on, r.spend.figures.portal_id, r.spend.figures.sku_id, r.kind),
     )
+
+
+def _units_by_day(lifecycles: Iterable[Lifecycle]) -> dict[date, int]:
+    """Subscriptions that end on one day, together."""
+    units: dict[date, int] = {}
+    for lifecycle in lifecycles:
+        day = lifecycle.at.astimezone(UTC).date()
+        units[day] = units.get(day, 0) + lifecycle.units
+    return units

@@ -280,6 +280,24 @@ def test_renewals_are_ends_of_contracts_and_of_subscriptions(admin: Admin, licen
     assert [row["kind"] for row in nearer] == ["contract_end"]
 
 
+def test_each_subscription_renews_by_itself_and_none_hides_another(admin: Admin, cloud: Control):
+    further = [
+        {"units": 3, "next_lifecycle_days": -2},
+        {"units": 4, "next_lifecycle_days": 45},
+        {"units": 2, "next_lifecycle_days": 45},
+        {"units": 1, "next_lifecycle_days": 10, "status": "Suspended"},
+    ]
+    sku = {"part_number": "SPE_E3", "enabled": 20, "next_lifecycle_days": 30}
+    portal = connected(admin, cloud, users=2, skus=[{**sku, "more_subscriptions": further}])
+    assert admin.recalculate(portal["portalId"])["state"] == "Succeeded"
+    rows = admin.all(f"/spend/renewals?portalId={portal['portalId']}&days=60")
+    found = [(row["kind"], row["on"], row["units"], row["entitled"]) for row in rows]
+    assert found == [
+        ("lifecycle", (TODAY + timedelta(days=30)).isoformat(), 10, 20),
+        ("lifecycle", (TODAY + timedelta(days=45)).isoformat(), 6, 20),
+    ]
+
+
 async def write_history(
     stack: Stack, portal_id: str, sku_id: str, days: int, consumed: Callable[[int], int]
 ) -> None:
