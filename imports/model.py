@@ -89,7 +89,8 @@ class Group(msgspec.Struct, frozen=True):
     sku_ids: tuple[SkuId, ...]
 
 
-class AssignmentPath(msgspec.Struct, frozen=True, array_like=True):
+# gc=False from here on: an import makes millions of them, and none can lead back to itself.
+class AssignmentPath(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One way by which a contact got a license; `group_id` is None if direct."""
 
     group_id: GroupId | None
@@ -98,7 +99,7 @@ class AssignmentPath(msgspec.Struct, frozen=True, array_like=True):
     updated_at: str | None = None
 
 
-class Assignment(msgspec.Struct, frozen=True, array_like=True):
+class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A license of a contact.
 
     `held` follows assignedLicenses, the truth on who holds what; `paths`
@@ -112,7 +113,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     disabled_plans: tuple[ServicePlanId, ...] = ()
 
 
-class Contact(msgspec.Struct, frozen=True, array_like=True):
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user of the tenant. Absent optional fields are None, never "".
 
     An erased one has no name, an ID of the ledger's own, and its licenses.
