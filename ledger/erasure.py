@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from consolidation.queueing import queue_consolidation
 from errors import Conflict, LeaseLost, NotFound
 from identifiers import PortalId, UserId
 from imports.erasure import Erasures
@@ -12,6 +13,7 @@ from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
 from reclamation.erasure import forget_person, is_in_reclamations
+from spend.service import recalculate_soon
 from storage.blocks import decode_contact, encode_contact, index_consumers
 from usage.messages import LEASE_KIND as USAGE_LEASE
 
@@ -23,6 +25,9 @@ async def erase_person(
     ledger: Ledger, portal_id: PortalId, user_id: UserId, *, requested_by: str
 ) -> None:
     """Leaves of a contact a nameless holder of its licenses, now and at every import to come.
+
+    Findings and consolidated persons hold the person's ID until the runs end that are
+    queued for them.
 
     Erasing again is fine, and finishes what was broken off. Raises NotFound for
     a person whom the ledger does not know, Conflict while the portal is being
@@ -59,6 +64,16 @@ async def erase_person(
             remedy="Erase the person when the run has ended.",
             code="import_running",
         ) from error
+    await _forget_findings(ledger, portal_id, requested_by)
+
+
+async def _forget_findings(ledger: Ledger, portal_id: PortalId, requested_by: str) -> None:
+    """Asks for new results of what computed with the person: each replaces the one before."""
+    await recalculate_soon(ledger, portal_id, requested_by)
+    for repository in await ledger.consolidation.repositories():
+        state = await ledger.consolidation.state(repository)
+        if state is not None and portal_id in state.portal_ids:
+            await queue_consolidation(ledger, repository, "queue", requested_by=requested_by)
 
 
 async def _erase(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import uuid
 import zlib
@@ -16,7 +15,12 @@ from azure.data.tables.aio import TableServiceClient
 
 import composition
 import imports.service
+from compliance.messages import RecalculationMessage
+from compliance.service import recalculate
 from composition import Ledger
+from consolidation.messages import ConsolidationMessage
+from consolidation.queueing import queue_consolidation
+from consolidation.service import consolidate
 from errors import Conflict, NotFound
 from identifiers import ClientId, PortalId, TenantId, UserId
 from imports.erasure import Erasures
@@ -27,6 +31,7 @@ from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
 from settings import Settings
 from simulator.control import Control
+from spend.service import recalculate_soon
 from storage.blocks import join_properties
 from tests.builders import make_contact, make_portal, make_run
 from usage.model import Device, Usage, UsageStatus
@@ -50,13 +55,18 @@ async def closing() -> AsyncIterator[contextlib.AsyncExitStack]:
         yield stack
 
 
-async def connected(ledger: Ledger, cloud: Control) -> Portal:
+async def connected(
+    ledger: Ledger, cloud: Control, repository: str = "default", **spec: Any
+) -> Portal:
     """A tenant with a portal, imported."""
-    tenant_id = cloud.create_tenant(users=USERS, seed=4)
+    tenant_id = cloud.create_tenant(users=USERS, seed=4, **spec)
     client_id = str(uuid.uuid4())
     cloud.register(tenant_id, client_id, secret=SECRET)
     portal = make_portal(
-        tenant_id=TenantId(tenant_id), client_id=ClientId(client_id), cloud="Simulated"
+        tenant_id=TenantId(tenant_id),
+        client_id=ClientId(client_id),
+        cloud="Simulated",
+        repository=repository,
     )
     credential = await ledger.credentials.store(portal.portal_id, ClientSecretMaterial(SECRET))
     created = await ledger.portals.create(msgspec.structs.replace(portal, credential=credential))
@@ -84,22 +94,33 @@ async def holder(ledger: Ledger, portal: Portal) -> Any:
     raise AssertionError("nobody holds a license")
 
 
-async def everything(settings: Settings, portal_id: str) -> str:
-    """Every value of every row of the portal in every table, unpacked."""
-    told: list[str] = []
+async def unpacked(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """Every row of every table, unpacked, by the name of the table."""
     async with TableServiceClient.from_connection_string(settings.storage_connection or "") as all_:
         async for table in all_.list_tables():
             async for row in all_.get_table_client(table.name).list_entities():
-                if portal_id not in json.dumps(dict(row), default=str):
-                    continue
-                told.append(str({k: v for k, v in row.items() if not isinstance(v, bytes)}))
+                values = [str({k: v for k, v in row.items() if not isinstance(v, bytes)})]
                 for name in ("Data", "Ids", "Flags"):
                     raw = join_properties(name, row)
                     with contextlib.suppress(zlib.error):
                         raw = zlib.decompress(raw)
                     # IDs stand packed in the index
-                    told += [raw.decode("utf-8", "replace"), raw.hex()]
-    return "\n".join(told)
+                    values += [raw.decode("utf-8", "replace"), raw.hex()]
+                yield table.name, "\n".join(values)
+
+
+async def everything(settings: Settings, portal_id: str) -> str:
+    """Every value of every row of the portal in every table."""
+    return "\n".join([told async for _, told in unpacked(settings) if portal_id in told])
+
+
+async def places(settings: Settings, user_id: str) -> set[str]:
+    """The tables that hold the ID, packed or not."""
+    return {
+        table
+        async for table, told in unpacked(settings)
+        if user_id in told or user_id.replace("-", "") in told
+    }
 
 
 def traces(contact: Any) -> list[str]:
@@ -143,6 +164,41 @@ async def test_an_erased_person_leaves_no_trace_but_their_licenses(
     )
     assert shown.user_id in {c.user_id for c in consumers.items}
     assert person.user_id not in {c.user_id for c in consumers.items}
+
+
+async def test_findings_and_matched_persons_forget_an_erased_person_soon(
+    ledger: Ledger, settings: Settings, cloud: Control
+):
+    repository = f"r-{uuid.uuid4().hex[:12]}"
+    portal = await connected(ledger, cloud, repository, blocked=1)
+    same = msgspec.structs.replace(portal, portal_id=PortalId(str(uuid.uuid4())), name="The same")
+    twin = await ledger.portals.create(same)
+    await imported(ledger, twin)
+    person = await holder(ledger, portal)
+    for each in (portal, twin):
+        run_id = await recalculate_soon(ledger, each.portal_id, None)
+        await recalculate(ledger, RecalculationMessage(each.portal_id, run_id))
+    joined = await queue_consolidation(ledger, repository, "manual")
+    await consolidate(ledger, ConsolidationMessage(repository, joined.run_id))
+    assert await places(settings, person.user_id) >= {"SpendFindings", "ConsolidatedPersons"}
+    for each in (portal, twin):
+        await erase(ledger, each, person.user_id)
+    queued = [
+        run
+        for task in ("recalculation", "consolidation")
+        for run in (
+            await ledger.runs.list_page(
+                now=ledger.clock(), top=50, continuation=None, task=task, state="Queued"
+            )
+        ).items
+        if run.requested_by == "somebody"
+    ]
+    for run in queued:
+        if run.task == "consolidation":
+            await consolidate(ledger, ConsolidationMessage(repository, run.run_id))
+        elif run.portal_id in (portal.portal_id, twin.portal_id):
+            await recalculate(ledger, RecalculationMessage(run.portal_id, run.run_id))
+    assert await places(settings, person.user_id) == set()
 
 
 @pytest.mark.parametrize("kind", ["full", "clean", "delta"])
