@@ -8,9 +8,7 @@ from typing import Literal
 import msgspec
 
 from compliance.model import ConsumerCounts, Difference, Position, Reason, Status
-from imports.model import License, Subscription
-
-_NOT_USABLE = frozenset({"suspended", "lockedout", "deleted"})
+from imports.model import License
 
 
 class Circumstances(msgspec.Struct, frozen=True):
@@ -105,7 +103,7 @@ def _status(
 ) -> Status:
     if circumstances.imported_at is None or _is_company_wide(license_):
         return "not_calculable"
-    if license_.capability_status.casefold() in _NOT_USABLE:
+    if not license_.usable:
         return "suspended"
     if consumed > entitled:
         return "under_licensed"
@@ -129,13 +127,8 @@ def _next_lifecycle(license_: License) -> datetime | None:
     on when it does, so a date that is near is one not renewed yet.
     Source: https://learn.microsoft.com/graph/api/resources/companysubscription
     """
-    dates = [s.next_lifecycle_at for s in living_subscriptions(license_) if s.next_lifecycle_at]
-    return min(dates, default=None)
-
-
-def living_subscriptions(license_: License) -> list[Subscription]:
-    """The subscriptions that still give licenses."""
-    return [s for s in license_.subscriptions if s.status.casefold() not in _NOT_USABLE]
+    dates = [s.next_lifecycle_at for s in license_.subscriptions if s.living]
+    return min((moment for moment in dates if moment is not None), default=None)
 
 
 def differences(

@@ -12,6 +12,9 @@ from identifiers import GroupId, PortalId, RunId, ServicePlanId, SkuId, UserId
 ContactKind = Literal["member", "guest", "room"]
 AssignmentState = Literal["Active", "ActiveWithError", "Disabled", "Error"]
 
+# What a license or subscription in such a state gives is lost, or about to be.
+_NO_SERVICE = frozenset({"suspended", "lockedout", "deleted"})
+
 
 class ServicePlan(msgspec.Struct, frozen=True):
     """A part of a SKU."""
@@ -38,6 +41,11 @@ class Subscription(msgspec.Struct, frozen=True):
     owner_tenant_id: str | None
     longest_left_days: int = 0
 
+    @property
+    def living(self) -> bool:
+        """Whether it gives licenses."""
+        return self.status.casefold() not in _NO_SERVICE
+
 
 class License(msgspec.Struct, frozen=True):
     """One subscribedSku of a portal; every count is in licenses.
@@ -61,6 +69,11 @@ class License(msgspec.Struct, frozen=True):
     subscriptions: tuple[Subscription, ...]
     imported_at: datetime
     removed_at: datetime | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the tenant lets its holders work with it."""
+        return self.capability_status.casefold() not in _NO_SERVICE
 
     @property
     def entitled_units(self) -> int:

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from identifiers import ServicePlanId, SkuId
 from imports.model import Assignment, License, ServicePlan
 
-_NO_SERVICE = frozenset({"suspended", "lockedout", "deleted"})
-
 
 class PlanBook:
     """The plans of a portal's licenses; a set of plans is an integer with a bit for each.
@@ -25,7 +23,6 @@ class PlanBook:
         self._sets: dict[SkuId, int] = {}
         self._enabled: dict[tuple[SkuId, tuple[ServicePlanId, ...]], int] = {}
         for license_ in licenses:
-            usable = license_.capability_status.casefold() not in _NO_SERVICE
             found = 0
             for plan in license_.service_plans:
                 if (
@@ -33,7 +30,7 @@ class PlanBook:
                     and plan.provisioning_status.casefold() != "disabled"
                 ):
                     found |= self._bit(plan)
-            self._sets[license_.sku_id] = found if usable else 0
+            self._sets[license_.sku_id] = found if license_.usable else 0
 
     def _bit(self, plan: ServicePlan) -> int:
         key = plan.service_plan_id.casefold()

@@ -11,7 +11,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from compliance.model import Position
-from compliance.position import living_subscriptions
 from compliance.reclamation import recent
 from errors import NotFound
 from identifiers import PortalId, SkuId
@@ -118,8 +117,8 @@ async def _inactive_days(ledger: Ledger, portal_id: PortalId) -> int:
 def _lifecycles(license_: License) -> tuple[Lifecycle, ...]:
     return tuple(
         Lifecycle(s.subscription_id, s.next_lifecycle_at, s.total_licenses)
-        for s in living_subscriptions(license_)
-        if s.next_lifecycle_at is not None
+        for s in license_.subscriptions
+        if s.living and s.next_lifecycle_at is not None
     )
 
 

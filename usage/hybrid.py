@@ -41,9 +41,11 @@ class HybridFact(msgspec.Struct, frozen=True):
 
 
 def entitlements_of(licenses: Iterable[License]) -> Entitlements:
-    """By SKU, the plans that entitle to install a product family."""
+    """By SKU, the plans that entitle to install a product family; suspended licenses do not."""
     found: dict[SkuId, dict[Family, frozenset[ServicePlanId]]] = {}
     for license_ in licenses:
+        if not license_.usable:
+            continue
         families: dict[Family, frozenset[ServicePlanId]] = {}
         for plan in license_.service_plans:
             family = family_of_plan(plan.name)

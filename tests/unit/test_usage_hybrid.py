@@ -52,6 +52,18 @@ def test_a_plan_switched_off_or_a_license_not_held_entitles_to_nothing():
     assert entitlements_of([make_license(sku_id=SkuId("x"))]) == {}
 
 
+@pytest.mark.parametrize(
+    ("status", "entitles"),
+    [("Enabled", True), ("Warning", True), ("Suspended", False), ("LockedOut", False)],
+)
+def test_a_license_whose_subscription_is_suspended_entitles_to_nothing(status: str, entitles: bool):
+    license_ = make_license(
+        capability_status=status,
+        service_plans=(ServicePlan(APPS_PLAN, "OFFICESUBSCRIPTION", "Success", "User"),),
+    )
+    assert bool(entitlements_of([license_])) is entitles
+
+
 @pytest.mark.parametrize(("desktops", "full"), [(4, False), (5, True), (6, True)])
 def test_five_desktops_are_the_limit_and_phones_do_not_count(desktops: int, full: bool):
     activation = Activation("Microsoft 365 Apps for business", windows=desktops - 1, mac=1, ios=9)
