@@ -263,7 +263,7 @@ async def create_portal(ledger: Ledger, entered: PortalInput) -> Portal:
 async def update_portal(
     ledger: Ledger, portal_id: PortalId, change: PortalChange, *, if_match: str | None
 ) -> Portal:
-    """Changes a portal; a rename carries through to its products, exclusions to its positions.
+    """Changes a portal; a rename carries through to its products, the rest to its figures.
 
     A new credential is stored before the portal points to it; the old one is
     disabled after. Raises InvalidInput, NotFound, PreconditionFailed, Conflict.
@@ -301,7 +301,7 @@ async def update_portal(
         updated = await _update_with_credential(ledger, changed, change.credential, if_match)
     if updated.name != portal.name:
         await _rename_products(ledger, updated)
-    if updated.exclusions != portal.exclusions:
+    if (updated.exclusions, updated.inactive_days) != (portal.exclusions, portal.inactive_days):
         await _recalculate_soon(ledger, portal_id)
     return updated
 

@@ -34,7 +34,7 @@ class LicenseSpend(msgspec.Struct, frozen=True):
 
     `waste` has every cause, in the order in which seats are counted; it is
     empty where the license's consumers are not known. `stale` says that a
-    contract of the portal was changed after the seats were counted.
+    contract of the portal was changed or deleted after the seats were counted.
     """
 
     figures: LicenseFigures
@@ -67,8 +67,10 @@ def spend_of_portal(
     day: date,
 ) -> list[LicenseSpend]:
     """The spend of each managed license of one portal."""
-    managed = [f for f in figures if is_managed(contracts.get(f.sku_id))]
+    every = list(figures)
+    managed = [f for f in every if is_managed(contracts.get(f.sku_id))]
     changed_at = max((contract.updated_at for contract in contracts.values()), default=None)
+    deleted = any(f.contract_at is not None and f.sku_id not in contracts for f in every)
     annual = {
         f.sku_id: annual_spend(contract.price, day)
         for f in managed
@@ -83,7 +85,7 @@ def spend_of_portal(
             unit=units[f.sku_id],
             waste=_waste(f, units[f.sku_id]),
             right_sizing=_replacements(f, units),
-            stale=changed_at is not None and changed_at > f.calculated_at,
+            stale=deleted or (changed_at is not None and changed_at > f.calculated_at),
         )
         for f in managed
     ]

@@ -95,7 +95,8 @@ class LicenseFigures(msgspec.Struct, frozen=True):
 
     `seats` is None where no position can be calculated, and for unmanaged
     licenses, which are not looked at. `lifecycles` are those of the living
-    subscriptions; none of a license that cannot be synchronized.
+    subscriptions; none of a license that cannot be synchronized. `contract_at`
+    is when the contract was entered that the seats were counted by.
     """
 
     portal_id: PortalId
@@ -111,6 +112,7 @@ class LicenseFigures(msgspec.Struct, frozen=True):
     seats: LicenseSeats | None = None
     run_out_on: date | None = None
     lifecycles: tuple[Lifecycle, ...] = ()
+    contract_at: datetime | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, array_like=True):

@@ -60,10 +60,12 @@ async def recalculate_spend(
         await writer.flush()
     await draft.write_shares("department", tally.departments.shares())
     await draft.write_shares("country", tally.countries.shares())
-    lifecycles = {license_.sku_id: _lifecycles(license_) for license_ in licenses}
+    known = {license_.sku_id: license_ for license_ in licenses}
     await draft.publish(
         [
-            await _figures(ledger, position, lifecycles.get(position.sku_id, ()), tally, now.date())
+            await _figures(
+                ledger, position, known.get(position.sku_id), contracts.get(position.sku_id), tally
+            )
             for position in positions
         ]
     )
@@ -125,14 +127,15 @@ def _lifecycles(license_: License) -> tuple[Lifecycle, ...]:
 async def _figures(
     ledger: Ledger,
     position: Position,
-    lifecycles: Sequence[Lifecycle],
+    license_: License | None,
+    contract: LicenseContract | None,
     tally: SpendTally,
-    today: date,
 ) -> LicenseFigures:
     seats = tally.licenses.get(position.sku_id)
     run_out_on = None
     if seats is not None:
         history = await recorded_days(ledger, position.portal_id, position.sku_id)
+        today = ledger.clock().date()
         run_out_on = forecast(history, position.entitled, today).run_out_on
     return LicenseFigures(
         portal_id=position.portal_id,
@@ -147,7 +150,8 @@ async def _figures(
         calculated_at=position.calculated_at,
         seats=seats,
         run_out_on=run_out_on,
-        lifecycles=() if position.status == "cannot_be_synchronized" else tuple(lifecycles),
+        lifecycles=_lifecycles(license_) if license_ and position.reason is None else (),
+        contract_at=contract.updated_at if contract is not None else None,
     )
 
 

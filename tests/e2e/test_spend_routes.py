@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -173,7 +174,10 @@ def test_a_contract_needs_a_license(admin: Admin, licenses_once: Licenses):
     assert admin.call("GET", "/spend/by?dimension=city", status=400)["field"] == "dimension"
 
 
-def test_changes_share_the_run_that_still_waits(admin: Admin, licenses: Licenses, stack: Stack):
+@contextmanager
+def importing(stack: Stack, portal_id: str) -> Iterator[None]:
+    """The portal as if it were being imported; recalculations wait meanwhile."""
+
     async def with_lease(do: Callable[[SyncStateStore], Awaitable[Any]]) -> Any:
         tables = opened(stack)
         try:
@@ -181,32 +185,46 @@ def test_changes_share_the_run_that_still_waits(admin: Admin, licenses: Licenses
         finally:
             await tables.close()
 
-    # recalculations wait while the portal is imported
     now = datetime.now(UTC)
     lease = asyncio.run(
         with_lease(
             lambda store: store.acquire_lease(
-                PortalId(licenses.portal_id),
-                owner="test",
-                run_id=new_run_id(now),
-                now=now,
-                seconds=600,
+                PortalId(portal_id), owner="test", run_id=new_run_id(now), now=now, seconds=600
             )
         )
     )
-    runs = {
-        admin.call("PUT", licenses.path(part), {**PRICE, "amount": str(number)}, status=200)[
-            "recalculationRunId"
-        ]
-        for number in range(4)
-        for part in ("SPE_E3", "FLOW_FREE")
-    }
-    assert len(runs) == 1
-    assert all(row["stale"] for row in admin.all(f"/spend?portalId={licenses.portal_id}"))
+    yield
     asyncio.run(with_lease(lambda store: store.release_lease(lease)))
+
+
+def test_changes_share_the_run_that_still_waits(admin: Admin, licenses: Licenses, stack: Stack):
+    with importing(stack, licenses.portal_id):
+        runs = {
+            admin.call("PUT", licenses.path(part), {**PRICE, "amount": str(number)}, status=200)[
+                "recalculationRunId"
+            ]
+            for number in range(4)
+            for part in ("SPE_E3", "FLOW_FREE")
+        }
+        assert len(runs) == 1
+        assert all(row["stale"] for row in admin.all(f"/spend?portalId={licenses.portal_id}"))
     assert admin.wait_for(runs.pop())["state"] == "Succeeded"
     rows = admin.all(f"/spend?portalId={licenses.portal_id}")
     assert [(row["annualSpend"], row["stale"]) for row in rows] == [("3.00", False)] * 2
+
+
+def test_figures_counted_by_a_contract_that_was_deleted_are_stale(
+    admin: Admin, licenses: Licenses, stack: Stack
+):
+    put(admin, licenses.path(), {"managed": False})
+    spend = f"/spend?portalId={licenses.portal_id}"
+    with importing(stack, licenses.portal_id):
+        admin.call("DELETE", licenses.path(), status=204)
+        waiting = {row["skuPartNumber"]: row for row in admin.all(spend)}
+        assert (waiting["SPE_E3"]["waste"], waiting["SPE_E3"]["stale"]) == (None, True)
+    run = admin.all(f"/runs?portalId={licenses.portal_id}&task=recalculation")[0]
+    assert admin.wait_for(run["runId"])["state"] == "Succeeded"
+    assert not any(row["stale"] for row in admin.all(spend))
 
 
 def opened(stack: Stack) -> Tables:
@@ -263,6 +281,11 @@ def test_a_usage_run_tells_who_is_inactive_without_being_asked(admin: Admin, clo
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert [(seat["userId"], seat["cause"]) for seat in seats] == [(gone, "inactive")]
+    # whoever changes what counts as inactive need not wait for the next recalculation
+    admin.call("PATCH", f"/portals/{portal_id}", {"inactiveDays": 150}, status=200)
+    while admin.all(f"/spend/waste?portalId={portal_id}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_renewals_are_ends_of_contracts_and_of_subscriptions(admin: Admin, licenses: Licenses):
