@@ -11,6 +11,7 @@ import msgspec
 from errors import Conflict, LeaseLost, LedgerError
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
+from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
 from spend.service import recalculate_soon
@@ -40,7 +41,6 @@ async def start_usage(
     portal_id: PortalId,
     trigger: Trigger,
     *,
-    parent_run_id: RunId | None = None,
     requested_by: str | None = None,
 ) -> Run:
     """Queues a portal's usage run and returns it; one that is going on is returned instead.
@@ -64,23 +64,9 @@ async def start_usage(
     if await ledger.sync_state.summary(portal_id) is None:
         raise not_imported(portal)
     lease = await ledger.sync_state.current_lease(portal_id, ledger.clock(), kind=LEASE_KIND)
-    if lease is not None and parent_run_id is None:
+    if lease is not None:
         return await ledger.runs.get(lease.run_id)
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
-        "usage",
-        trigger,
-        "Queued",
-        now,
-        portal_id=portal_id,
-        portal_name=portal.name,
-        parent_run_id=parent_run_id,
-        requested_by=requested_by,
-    )
-    await ledger.runs.create(run)
-    await ledger.queue.send(QUEUE, msgspec.json.encode(UsageMessage(portal_id, run.run_id)))
-    return run
+    return await _queue_usage(ledger, portal, trigger, None, requested_by)
 
 
 def not_imported(portal: Portal) -> Conflict:
@@ -106,10 +92,37 @@ async def start_all_usage(ledger: Ledger) -> Run | None:
     if not portals:
         return None
     parent = new_parent("usage", "timer", len(portals), ledger.clock())
-    await ledger.runs.create(parent)
-    for portal in portals:
-        await start_usage(ledger, portal.portal_id, "timer", parent_run_id=parent.run_id)
+    async with parent_run(ledger.runs, parent, ledger.clock) as queued:
+        for portal in portals:
+            run = await _queue_usage(ledger, portal, "timer", parent.run_id, None)
+            queued.append(run.run_id)
     return parent
+
+
+async def _queue_usage(
+    ledger: Ledger,
+    portal: Portal,
+    trigger: Trigger,
+    parent_run_id: RunId | None,
+    requested_by: str | None,
+) -> Run:
+    now = ledger.clock()
+    run = Run(
+        new_run_id(now),
+        "usage",
+        trigger,
+        "Queued",
+        now,
+        portal_id=portal.portal_id,
+        portal_name=portal.name,
+        parent_run_id=parent_run_id,
+        requested_by=requested_by,
+    )
+    await ledger.runs.create(run)
+    message = UsageMessage(portal.portal_id, run.run_id)
+    async with sent_or_failed(ledger.runs, run, ledger.clock):
+        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    return run
 
 
 async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -> None:

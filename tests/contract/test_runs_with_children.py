@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,17 +17,21 @@ from composition import Ledger
 from errors import StorageUnavailable
 from identifiers import ClientId, PortalId, TenantId
 from imports.messages import ImportMessage
+from imports.model import ImportSummary
 from imports.service import import_portal, start_imports
-from monitor.run import Run, new_parent
+from monitor.run import Run, new_parent, new_run_id
 from monitor.service import list_runs, review_poison_queues, with_children
 from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
 from settings import Settings
 from simulator.control import Control
+from storage.portals import PortalStore
 from storage.queues import WorkQueue
 from storage.runs import RunStore
+from storage.sync_state import SyncStateStore
 from storage.tables import Tables
-from tests.builders import make_portal, make_run, new_portal_id
+from tests.builders import NOW, make_portal, make_run, new_portal_id
+from usage.service import start_all_usage
 
 SECRET = "a-client-secret-of-some-length"
 
@@ -47,15 +51,23 @@ class FullQueue:
 
 @pytest.fixture
 async def ledger(settings: Settings, tables: Tables) -> AsyncIterator[Ledger]:
-    """A ledger on the running parts, with runs of its own."""
+    """A ledger on the running parts, with runs and portals of its own."""
     opened = composition.build(settings)
-    yield dataclasses.replace(opened, runs=RunStore(tables))
+    yield dataclasses.replace(
+        opened,
+        runs=RunStore(tables),
+        portals=PortalStore(tables),
+        sync_state=SyncStateStore(tables),
+    )
     await opened.close()
 
 
 async def portals(ledger: Ledger, number: int) -> list[PortalId]:
-    """So many stored portals."""
-    made = [await ledger.portals.create(make_portal()) for _ in range(number)]
+    """So many stored portals, imported and with a usage task."""
+    made = [await ledger.portals.create(make_portal(tasks=frozenset({"roster"}))) for _ in range(number)]
+    for portal in made:
+        summary = ImportSummary(portal.portal_id, NOW, new_run_id(NOW), contact_count=1)
+        await ledger.sync_state.save_summary(summary)
     return [portal.portal_id for portal in made]
 
 
@@ -65,7 +77,14 @@ async def listed(ledger: Ledger, **filters: Any) -> list[Run]:
     return list(page.items)
 
 
-@pytest.mark.parametrize("task", ["import", "recalculation"])
+STARTS: dict[str, Callable[[Ledger, list[PortalId]], Awaitable[object]]] = {
+    "import": lambda ledger, chosen: start_imports(ledger, chosen, "timer"),
+    "recalculation": lambda ledger, chosen: start_recalculation(ledger, chosen, "timer"),
+    "usage": lambda ledger, chosen: start_all_usage(ledger),
+}
+
+
+@pytest.mark.parametrize("task", STARTS)
 @pytest.mark.parametrize("takes", [0, 2])
 async def test_a_parent_waits_for_no_child_that_was_never_queued(
     ledger: Ledger, task: str, takes: int
@@ -73,13 +92,8 @@ async def test_a_parent_waits_for_no_child_that_was_never_queued(
     chosen = await portals(ledger, 3)
     queue: Any = FullQueue(takes)
     failing = dataclasses.replace(ledger, queue=queue)
-    starting = (
-        start_imports(failing, chosen, "timer")
-        if task == "import"
-        else start_recalculation(failing, chosen, "timer")
-    )
     with pytest.raises(StorageUnavailable):
-        await starting
+        await STARTS[task](failing, chosen)
     runs = await listed(ledger)
     (parent,) = [run for run in runs if run.parent_run_id is None]
     children = [run for run in runs if run.parent_run_id is not None]
