@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from compliance.consumers import consumes, path_of, state_of
 from compliance.model import ConsumerCounts
-from imports.model import Assignment
+from identifiers import GroupId, SkuId
+from imports.model import Assignment, AssignmentPath
 
 _PATHS = ("direct", "group", "both", "unknown")
 _STATES = ("Active", "ActiveWithError", "Disabled", "Error")
@@ -21,14 +22,30 @@ def flag_of(assignment: Assignment, account_enabled: bool | None) -> int:
 
     Bits 0 and 1 are the path, 2 to 4 the state, 5 consumes, 6 blocked.
     """
+    flag = None
+    if len(assignment.paths) == 1:
+        path = assignment.paths[0]
+        flag = _FLAGS_OF_ONE_PATH.get((path.group_id is None, path.state))
+    if flag is None:
+        flag = _flag_of_paths(assignment)
+    return flag | _BLOCKED if account_enabled is False else flag
+
+
+def _flag_of_paths(assignment: Assignment) -> int:
     state = state_of(assignment)
     state_index = _STATES.index(state) if state in _STATES else _OTHER_STATE
     flag = _PATHS.index(path_of(assignment)) | state_index << 2
-    if consumes(assignment):
-        flag |= _CONSUMES
-    if account_enabled is False:
-        flag |= _BLOCKED
-    return flag
+    return flag | _CONSUMES if consumes(assignment) else flag
+
+
+# Nearly every license comes by a single path; an import asks for millions of these.
+_FLAGS_OF_ONE_PATH = {
+    (group_id is None, state): _flag_of_paths(
+        Assignment(SkuId(""), True, (AssignmentPath(group_id, state),))
+    )
+    for group_id in (None, GroupId(""))
+    for state in _STATES
+}
 
 
 def tally(flags: Iterable[bytes]) -> ConsumerCounts:

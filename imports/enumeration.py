@@ -10,7 +10,7 @@ strength of half an enumeration.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,11 +24,13 @@ from imports.reconcile import contact_of, dropped_too_far
 from storage.blocks import (
     STAGING_BITS,
     Layout,
+    Seats,
     decode_contact,
     encode_contact,
-    index_consumers,
+    index_seats,
     layout_for,
     next_generation,
+    seats_of,
     staging_partition,
 )
 from storage.overlay import NOTHING, Overlay
@@ -60,6 +62,14 @@ class Checkpoint(msgspec.Struct, frozen=True):
     keep_unseen: bool = False
     applied: int = 0
     delta_link: str | None = None
+
+
+class _Seen(msgspec.Struct, frozen=True, gc=False):
+    """A contact as it is to be stored, and what the index is to say of it."""
+
+    user_id: UserId
+    encoded: bytes
+    seats: Seats
 
 
 class OutOfTime(Exception):
@@ -94,8 +104,10 @@ class Enumeration:
         self._recorder = recorder
         self._out_of_time = out_of_time
         self._buffer_bytes = buffer_bytes if buffer_bytes is not None else BUFFER_BYTES
-        self._buffer: dict[int, list[bytes]] = {}
+        self._buffer: dict[int, list[_Seen]] = {}
         self._buffered_bytes = 0
+        # most contacts share their seats with others
+        self._known_seats: dict[Seats, Seats] = {}
 
     async def run(
         self,
@@ -160,10 +172,7 @@ class Enumeration:
         erasures = await self._ledger.erasures.of(self._portal_id)
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
             for user in page.value:
-                contact = erasures.shown(contact_of(user, rooms, excluded))
-                encoded = encode_contact(contact)
-                self._buffer.setdefault(staging_partition(contact.user_id), []).append(encoded)
-                self._buffered_bytes += len(encoded)
+                self._take(erasures.shown(contact_of(user, rooms, excluded)))
             seen += len(page.value)
             if page.next_link is None:
                 break
@@ -176,6 +185,13 @@ class Enumeration:
                 raise OutOfTime
         return msgspec.structs.replace(checkpoint, seen=seen, next_link=None)
 
+    def _take(self, contact: Contact) -> None:
+        encoded, seats = encode_contact(contact), seats_of(contact)
+        self._buffer.setdefault(staging_partition(contact.user_id), []).append(
+            _Seen(contact.user_id, encoded, self._known_seats.setdefault(seats, seats))
+        )
+        self._buffered_bytes += len(encoded)
+
     async def _spill(self, checkpoint: Checkpoint) -> Checkpoint:
         """Stages the buffer; only the checkpoint, written after it, makes it count.
 
@@ -183,10 +199,14 @@ class Enumeration:
         for it.
         """
         name = f"{len(checkpoint.chunks):06d}-{secrets.token_hex(4)}"
-        await self._ledger.staging.write(self._portal_id, name, self._buffer)
+        await self._ledger.staging.write(
+            self._portal_id,
+            name,
+            {index: [seen.encoded for seen in staged] for index, staged in self._buffer.items()},
+        )
         saved = msgspec.structs.replace(checkpoint, chunks=(*checkpoint.chunks, name))
         await self._save(saved)
-        self._buffer, self._buffered_bytes = {}, 0
+        self._buffer, self._buffered_bytes, self._known_seats = {}, 0, {}
         return saved
 
     async def _save(self, checkpoint: Checkpoint) -> None:
@@ -227,23 +247,19 @@ class Enumeration:
         self, checkpoint: Checkpoint, layout: Layout, overlay: Overlay, partition: int
     ) -> None:
         encoded: dict[UserId, bytes] = {}
-        contacts: dict[UserId, Contact] = {}
-
-        def take(staged: Iterable[bytes]) -> None:
-            for raw in staged:
-                contact = decode_contact(raw)
-                encoded[contact.user_id] = raw
-                contacts[contact.user_id] = contact
-
+        seats: dict[UserId, Seats] = {}
         width = 1 << (STAGING_BITS - layout.partition_bits)
         staged = range(partition * width, (partition + 1) * width)
         if checkpoint.chunks:
             async for chunk in self._ledger.staging.read(
                 self._portal_id, staged, checkpoint.chunks
             ):
-                take(chunk)
+                for raw in chunk:
+                    contact = decode_contact(raw)
+                    encoded[contact.user_id], seats[contact.user_id] = raw, seats_of(contact)
         for index in staged:
-            take(self._buffer.pop(index, ()))
+            for seen in self._buffer.pop(index, ()):
+                encoded[seen.user_id], seats[seen.user_id] = seen.encoded, seen.seats
         changes, standing = await self._ledger.contacts.replace_partition(
             self._portal_id,
             layout,
@@ -252,8 +268,9 @@ class Enumeration:
             keep_unseen=checkpoint.keep_unseen,
             overlay=overlay,
         )
-        indexes = index_consumers(
-            {u: contacts.get(u) or decode_contact(standing[u]) for u in sorted(standing)}
+        indexes = index_seats(
+            (user_id, seats[user_id] if user_id in seats else seats_of(decode_contact(raw)))
+            for user_id, raw in sorted(standing.items())
         )
         index_rows = await self._ledger.consumers.replace_partition(
             self._portal_id, layout, partition, indexes

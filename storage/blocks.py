@@ -169,19 +169,32 @@ class ConsumerIndex(msgspec.Struct):
     flags: bytearray
 
 
-def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerIndex]:
+# What the index says of one contact: its licenses with the flag byte of each.
+Seats = tuple[tuple[SkuId, int], ...]
+
+
+def seats_of(contact: Contact) -> Seats:
+    """What the index is to say of a contact."""
+    enabled = contact.account_enabled
+    return tuple([(held.sku_id, flag_of(held, enabled)) for held in contact.assignments])
+
+
+def index_seats(seats: Iterable[tuple[UserId, Seats]]) -> dict[SkuId, ConsumerIndex]:
     """The index rows of one partition's contacts, which must come sorted by user ID."""
     indexes: dict[SkuId, ConsumerIndex] = {}
-    for user_id, contact in contacts.items():
-        for assignment in contact.assignments:
-            index = indexes.get(assignment.sku_id)
+    for user_id, held in seats:
+        for sku_id, flag in held:
+            index = indexes.get(sku_id)
             if index is None:
-                index = indexes[assignment.sku_id] = ConsumerIndex(
-                    assignment.sku_id, [], bytearray()
-                )
+                index = indexes[sku_id] = ConsumerIndex(sku_id, [], bytearray())
             index.user_ids.append(user_id)
-            index.flags.append(flag_of(assignment, contact.account_enabled))
+            index.flags.append(flag)
     return indexes
+
+
+def index_consumers(contacts: Mapping[UserId, Contact]) -> dict[SkuId, ConsumerIndex]:
+    """As `index_seats`, of whole contacts."""
+    return index_seats((user_id, seats_of(contact)) for user_id, contact in contacts.items())
 
 
 # Staging sorts by the first byte of a user ID, as fine as partitions ever are.
