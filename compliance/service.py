@@ -110,7 +110,7 @@ async def recalculate(ledger: Ledger, message: RecalculationMessage) -> None:
         await ledger.queue.send(QUEUE, msgspec.json.encode(waiting), delay_seconds=WAIT_SECONDS)
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
-    with recorder.span():
+    async with recorder.at_work():
         await _recalculate(ledger, message, recorder)
 
 

@@ -70,7 +70,7 @@ async def consolidate(ledger: Ledger, message: ConsolidationMessage) -> None:
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
-    with recorder.span():
+    async with recorder.at_work():
         await _attempt(ledger, message, recorder)
 
 

@@ -158,8 +158,9 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
         # both mean that another message goes on with it
-        with recorder.span(expected=(LeaseLost, OutOfTime)):
-            async with held_lease(
+        async with (
+            recorder.at_work(expected=(LeaseLost, OutOfTime)),
+            held_lease(
                 ledger.sync_state,
                 message.portal_id,
                 # one owner per delivery: a worker runs several messages side by side
@@ -167,9 +168,10 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
                 run_id=message.run_id,
                 clock=ledger.clock,
                 seconds=ledger.settings.lease_seconds,
-            ):
-                await recorder.start()
-                await import_tenant(ledger, message, recorder)
+            ),
+        ):
+            await recorder.start()
+            await import_tenant(ledger, message, recorder)
     except LeaseLost:
         count("ledger.lease_waits", portal_id=message.portal_id)
         await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)

@@ -56,7 +56,7 @@ async def erase_person(
     try:
         async with _lease(ledger, run, IMPORT_LEASE), _lease(ledger, run, USAGE_LEASE):
             recorder = RunRecorder(ledger.runs, run, ledger.clock)
-            with recorder.span():
+            async with recorder.at_work():
                 await _erase(ledger, portal_id, user_id, recorder)
     except LeaseLost as error:
         raise Conflict(

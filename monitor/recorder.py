@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from errors import GraphError, LedgerError
-from monitor.run import MAX_LOG_LINES, LogLine, Run, RunError, State
-from telemetry.signals import Span, count, run_ended, span
+from monitor.run import FINISHED, MAX_LOG_LINES, LogLine, Run, RunError, State
+from telemetry.signals import count, run_ended, span
 
 if TYPE_CHECKING:
     from storage.runs import RunStore
+
+_CALLS = ("graph_requests", "graph_retries", "graph_throttled")
 
 
 def run_error(error: LedgerError) -> RunError:
@@ -40,13 +42,40 @@ class RunRecorder:
         self._counts = dict(run.counts)
         self._log = list(run.log)
 
-    def span(
+    @asynccontextmanager
+    async def at_work(
         self, *, expected: tuple[type[BaseException], ...] = ()
-    ) -> AbstractContextManager[Span]:
-        """A span around the work on the run; the run's end is told on it."""
+    ) -> AsyncIterator[None]:
+        """Around a delivery's work on the run: a span, on which the run's end is told.
+
+        What breaks off by an error that is not `expected` has still asked Graph:
+        these calls are kept, if storage takes them, for the next delivery to
+        count on from.
+        """
         run = self.run
         of_portal = {"portal_id": run.portal_id} if run.portal_id is not None else {}
-        return span(run.task, expected=expected, run_id=run.run_id, **of_portal)
+        with span(run.task, expected=expected, run_id=run.run_id, **of_portal):
+            try:
+                yield
+            except expected:
+                raise
+            except Exception:
+                with suppress(LedgerError):
+                    await self._keep_calls()
+                raise
+
+    async def _keep_calls(self) -> None:
+        """Adds the calls since the last flush, and nothing else: what is redone tells the rest."""
+        stored = await self._store.get(self.run.run_id)
+        new = {
+            name: self._counts[name] - self.run.counts.get(name, 0)
+            for name in _CALLS
+            if name in self._counts
+        }
+        if stored.state in FINISHED or not any(new.values()):
+            return
+        counts = {**stored.counts, **{n: stored.counts.get(n, 0) + new[n] for n in new}}
+        await self._store.save(msgspec.structs.replace(stored, counts=counts))
 
     async def start(self) -> None:
         """Marks the run as running; another attempt at it counts up."""

@@ -404,7 +404,7 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
     await ledger.runs.create(run)
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     try:
-        with recorder.span():
+        async with recorder.at_work():
             return await _test(ledger, portal, recorder)
     except BaseException as error:
         known = error if isinstance(error, LedgerError) else _interrupted()

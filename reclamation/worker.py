@@ -68,7 +68,7 @@ async def work_off(ledger: Ledger, message: ReclamationMessage, *, worker: str) 
         # the worker before ended it, and did not live to say so
         await _finish_run(message, reclamation, recorder)
         return
-    with recorder.span():
+    async with recorder.at_work():
         await _attempt(ledger, message, reclamation, recorder, worker)
 
 

@@ -136,7 +136,7 @@ async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
-    with recorder.span():
+    async with recorder.at_work():
         await _attempt(ledger, message, recorder, worker)
 
 
@@ -187,9 +187,9 @@ async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder)
             try:
                 found = await _collect(ledger, portal, graph, recorder)
             finally:
-                recorder.set_count("graph_requests", graph.counts.requests)
-                recorder.set_count("graph_retries", graph.counts.retries)
-                recorder.set_count("graph_throttled", graph.counts.throttled)
+                recorder.count("graph_requests", graph.counts.requests)
+                recorder.count("graph_retries", graph.counts.retries)
+                recorder.count("graph_throttled", graph.counts.throttled)
     except LeaseLost:
         raise
     except LedgerError as failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -11,11 +12,16 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
+import composition
 from errors import Conflict, Misconfigured, PreconditionFailed, StorageError, StorageUnavailable
-from identifiers import PortalId
+from identifiers import ClientId, PortalId, TenantId
+from imports.messages import ImportMessage
 from imports.model import Product
+from imports.service import import_portal
+from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
 from settings import Settings, read_settings
+from simulator.control import Control
 from spend.model import LicenseContract
 from storage.contracts import ContractStore
 from storage.factory import open_queue, open_tables
@@ -27,6 +33,7 @@ from storage.tables import Row, Tables
 from tests.builders import NOW, OTHER_SKU, PORTAL, SKU, make_portal, make_run, new_portal_id
 from tests.flaky_storage import FlakyStorage
 
+SECRET = "Q~flaky-secret-0123456789"
 ROWS: list[Row] = [{"PartitionKey": "p", "RowKey": f"{n}", "Text": "x"} for n in range(5)]
 
 
@@ -239,3 +246,43 @@ async def test_a_filter_that_matches_nothing_does_not_read_two_years_at_once(tab
         )
         calls += 1
         assert calls < 10
+
+
+async def test_what_was_asked_of_graph_counts_although_storage_then_fails(
+    flaky: FlakyStorage, settings: Settings, cloud: Control
+):
+    environment = {"AzureWebJobsStorage": flaky.connection_string, "STORAGE_TIMEOUT_SECONDS": "1"}
+    through = read_settings(environment)
+    ledger = composition.build(
+        msgspec.structs.replace(
+            settings,
+            storage_connection=through.storage_connection,
+            storage_timeout_seconds=through.storage_timeout_seconds,
+        )
+    )
+    try:
+        tenant_id, client_id = cloud.create_tenant(users=5, seed=3), str(uuid.uuid4())
+        cloud.register(tenant_id, client_id, secret=SECRET)
+        portal = make_portal(
+            tenant_id=TenantId(tenant_id), client_id=ClientId(client_id), cloud="Simulated"
+        )
+        credential = await ledger.credentials.store(portal.portal_id, ClientSecretMaterial(SECRET))
+        await ledger.portals.create(msgspec.structs.replace(portal, credential=credential))
+        run = make_run(ledger.clock(), portal_id=portal.portal_id)
+        await ledger.runs.create(run)
+        message = ImportMessage(portal.portal_id, run.run_id)
+        flaky.lose(1000, containing="/Contacts")
+        with pytest.raises(StorageUnavailable):
+            await import_portal(ledger, message, worker="test")
+        flaky.lose(0, containing="none")
+        broken_off = await ledger.runs.get(run.run_id)
+        assert broken_off.state == "Running"
+        asked = broken_off.counts["graph_requests"]
+        assert asked >= 5
+        await import_portal(ledger, message, worker="test")
+        ended = await ledger.runs.get(run.run_id)
+        assert ended.state == "Succeeded"
+        assert ended.counts["graph_requests"] == 2 * asked
+        assert ended.counts["contacts_added"] == 5
+    finally:
+        await ledger.close()
