@@ -64,7 +64,9 @@ async def ledger(settings: Settings, tables: Tables) -> AsyncIterator[Ledger]:
 
 async def portals(ledger: Ledger, number: int) -> list[PortalId]:
     """So many stored portals, imported and with a usage task."""
-    made = [await ledger.portals.create(make_portal(tasks=frozenset({"roster"}))) for _ in range(number)]
+    made = [
+        await ledger.portals.create(make_portal(tasks=frozenset({"roster"}))) for _ in range(number)
+    ]
     for portal in made:
         summary = ImportSummary(portal.portal_id, NOW, new_run_id(NOW), contact_count=1)
         await ledger.sync_state.save_summary(summary)
