@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
@@ -12,8 +12,9 @@ import imports.service
 from compliance.messages import QUEUE, RecalculationMessage
 from compliance.model import ConsumerCounts, Position, Reason, Status
 from compliance.position import Circumstances, position
+from compliance.subject import subject
 from errors import Conflict, NotFound
-from identifiers import PortalId, SkuId
+from identifiers import PortalId
 from ledger.service import forget_deleted_portal
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
@@ -21,6 +22,7 @@ from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new
 from spend.model import is_managed
 from spend.recalculation import recalculate_spend
 from telemetry.signals import count, gauge
+from usage.figures import figures_due
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,27 +32,6 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 5
 MAX_WAITS = 720
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """A portal as recalculation sees it; a deleted one is remembered by name."""
-
-    portal_id: PortalId
-    name: str
-    state: Literal["present", "deleted"]
-    exclusions: frozenset[SkuId]
-
-
-async def subject(ledger: Ledger, portal_id: PortalId) -> Subject:
-    """The portal, present or deleted. Raises NotFound."""
-    try:
-        portal = await ledger.portals.get(portal_id)
-    except NotFound:
-        for deleted in await ledger.portals.list_deleted():
-            if deleted.portal_id == portal_id:
-                return Subject(portal_id, deleted.name, "deleted", frozenset())
-        raise
-    return Subject(portal_id, portal.name, "present", portal.exclusions)
 
 
 async def recalculate_portal(ledger: Ledger, portal_id: PortalId) -> Sequence[Position]:
@@ -120,7 +101,11 @@ async def _recalculate(
     await recorder.start()
     try:
         positions = await recalculate_portal(ledger, message.portal_id)
-        wasted = await recalculate_spend(ledger, message.portal_id, positions)
+        figures = await figures_due(ledger, message.portal_id)
+        also = figures.add if figures is not None else None
+        wasted = await recalculate_spend(ledger, message.portal_id, positions, also=also)
+        if figures is not None:
+            await figures.save()
     except NotFound as unknown:
         await recorder.fail(unknown)
         return

@@ -11,6 +11,7 @@ import msgspec
 
 from compliance.messages import QUEUE as RECALCULATIONS
 from compliance.messages import RecalculationMessage
+from compliance.queueing import recalculate_soon
 from consolidation.queueing import queue_consolidation
 from errors import Conflict, LeaseLost, LedgerError, NotFound
 from identifiers import PortalId, RunId
@@ -186,21 +187,25 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
 async def continue_after(ledger: Ledger, message: ImportMessage) -> None:
     """Queues what waits for the import.
 
-    That is a recalculation, whatever came of the import, and the portal's
-    repository if it is to be consolidated after what was imported.
+    A recalculation that waits for it follows whatever came of the import. If
+    something was imported, one follows all the same, and the portal's
+    repository if it is to be consolidated then.
     """
-    await _consolidate_after(ledger, message)
+    run = await ledger.runs.get(message.run_id)
+    imported = run.state in ("Succeeded", "PartiallySucceeded")
+    if imported:
+        await _consolidate_after(ledger, message)
     if message.then_recalculate is not None:
         following = RecalculationMessage(
             message.portal_id, message.then_recalculate, message.run_id
         )
         await ledger.queue.send(RECALCULATIONS, msgspec.json.encode(following))
+    elif imported:
+        with suppress(NotFound):
+            await recalculate_soon(ledger, message.portal_id, None)
 
 
 async def _consolidate_after(ledger: Ledger, message: ImportMessage) -> None:
-    run = await ledger.runs.get(message.run_id)
-    if run.state not in ("Succeeded", "PartiallySucceeded"):
-        return
     with suppress(NotFound):
         # the portal may have been deleted meanwhile
         portal = await ledger.portals.get(message.portal_id)

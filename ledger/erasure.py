@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from compliance.queueing import recalculate_soon
 from consolidation.queueing import queue_consolidation
 from errors import Conflict, LeaseLost, NotFound
 from identifiers import PortalId, UserId
@@ -13,7 +14,6 @@ from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
 from monitor.run import Run, new_run_id
 from reclamation.erasure import forget_person, is_in_reclamations
-from spend.service import recalculate_soon
 from storage.blocks import decode_contact, encode_contact, index_consumers
 from usage.messages import LEASE_KIND as USAGE_LEASE
 

@@ -6,7 +6,7 @@ seats, not money: prices apply when figures are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -26,17 +26,24 @@ from spend.tally import Rules, SpendTally
 
 if TYPE_CHECKING:
     from composition import Ledger
+    from imports.model import Contact
+    from usage.model import Usage
 
 # In these states the consumers that the ledger knows are not those of the tenant.
 NOT_COUNTED = frozenset({"cannot_be_synchronized", "not_calculable"})
 
 
 async def recalculate_spend(
-    ledger: Ledger, portal_id: PortalId, positions: Sequence[Position]
+    ledger: Ledger,
+    portal_id: PortalId,
+    positions: Sequence[Position],
+    *,
+    also: Callable[[Contact, Usage | None], None] | None = None,
 ) -> int:
     """Finds what becomes of the portal's seats, and stores it; returns the wasted ones held.
 
-    `positions` are those just calculated.
+    `positions` are those just calculated. `also` is given each contact with its
+    usage, so that what else is to be counted needs no second reading.
     """
     now = ledger.clock()
     licenses = await ledger.licenses.list_licenses(portal_id)
@@ -46,12 +53,14 @@ async def recalculate_spend(
     waste = draft.findings("waste")
     overlap = draft.findings("overlap")
     right_sizing = draft.findings("right_sizing")
-    if tally.licenses:
+    if tally.licenses or also is not None:
         async for pairs in joined(
             ledger.contacts.blocks(portal_id), ledger.usage.blocks(portal_id)
         ):
             for contact, usage in pairs:
                 tally.add(contact, usage)
+                if also is not None:
+                    also(contact, usage)
             found = tally.take_findings()
             await waste.add(found.waste)
             await overlap.add(found.overlap)

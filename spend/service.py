@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-import compliance.service
+from compliance.queueing import recalculate_soon
 from concurrency import run_all
 from errors import InvalidInput, NotFound
 from identifiers import PortalId, RunId, SkuId
@@ -34,8 +34,6 @@ from spend.renewals import Renewal, renewals
 if TYPE_CHECKING:
     from composition import Ledger
 
-# Names the recalculation that a change has asked for, while it waits.
-PENDING_KIND = "spend-pending"
 _PORTALS_AT_ONCE = 8
 
 
@@ -130,24 +128,6 @@ def _check_price(price: Price) -> None:
             "The contract ends before it takes effect, or on the same day.",
             remedy="Give a last day after effectiveDate.",
         )
-
-
-async def recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: str | None) -> RunId:
-    """Queues a recalculation of the portal; several changes share the one that still waits."""
-    stored = await ledger.sync_state.read(portal_id, PENDING_KIND)
-    if stored is not None:
-        waiting = RunId(stored.decode())
-        try:
-            if (await ledger.runs.get(waiting)).state == "Queued":
-                return waiting
-        except NotFound:
-            pass
-    parent = await compliance.service.start_recalculation(
-        ledger, [portal_id], "queue", requested_by=requested_by
-    )
-    (run,) = await ledger.runs.children(parent)
-    await ledger.sync_state.write(portal_id, PENDING_KIND, run.run_id.encode())
-    return run.run_id
 
 
 async def _cost_of(ledger: Ledger, contract: LicenseContract) -> ContractCost:

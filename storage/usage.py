@@ -110,9 +110,12 @@ class UsageStore:
         )
 
     async def screen(self, portal_id: PortalId) -> None:
-        """Drops what is known of erased persons."""
+        """Drops what is known of erased persons; the figures count as outdated from then on."""
         await self._usage.screen(portal_id)
         await self.devices.screen(portal_id)
+        summary = await self.summary(portal_id)
+        if summary is not None:
+            await self.save_summary(portal_id, msgspec.structs.replace(summary, day=None))
 
     async def delete_portal(self, portal_id: PortalId) -> None:
         """Deletes the portal's usage and devices."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -209,8 +209,13 @@ class FamilyPosition(msgspec.Struct):
 
 
 class UsageSummary(msgspec.Struct, frozen=True):
-    """Figures over all contacts of a portal, as of a usage run."""
+    """Figures over all contacts of a portal, as of a usage run.
+
+    They were counted on `day` (UTC) from what the import `import_run_id` brought.
+    """
 
     run_id: RunId
     families: dict[str, FamilyPosition] = {}
     licenses: dict[SkuId, LicenseUse] = {}
+    import_run_id: RunId | None = None
+    day: date | None = None

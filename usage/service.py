@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from compliance.queueing import recalculate_soon
 from errors import Conflict, LeaseLost, LedgerError
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
-from spend.service import recalculate_soon
-from usage.joined import contacts_with_usage
+from usage.figures import sum_up
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import USAGE_TASKS, UsageStatus
-from usage.tally import Tally
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -249,7 +248,7 @@ async def _collect(
         )
     recorder.set_count("contacts_with_usage", users)
     recorder.set_count("devices", devices)
-    await _sum_up(ledger, status)
+    await sum_up(ledger, status)
     return found
 
 
@@ -265,17 +264,3 @@ async def _names(
         return
     async for block in ledger.contacts.blocks(portal.portal_id):
         yield [(contact.user_principal_name, contact.user_id) for contact in block]
-
-
-async def _sum_up(ledger: Ledger, status: UsageStatus) -> None:
-    tally = Tally(
-        status,
-        await ledger.licenses.list_licenses(status.portal_id),
-        today=ledger.clock().date(),
-        used_days=ledger.settings.product_used_days,
-        rarely_used_days=ledger.settings.product_rarely_used_days,
-    )
-    async for block in contacts_with_usage(ledger, status.portal_id):
-        for contact, usage in block:
-            tally.add(contact, usage)
-    await ledger.usage.save_summary(status.portal_id, tally.summary())

@@ -16,6 +16,7 @@ from azure.data.tables.aio import TableServiceClient
 import composition
 import imports.service
 from compliance.messages import RecalculationMessage
+from compliance.queueing import recalculate_soon
 from compliance.service import recalculate
 from composition import Ledger
 from consolidation.messages import ConsolidationMessage
@@ -31,7 +32,6 @@ from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
 from settings import Settings
 from simulator.control import Control
-from spend.service import recalculate_soon
 from storage.blocks import join_properties
 from tests.builders import make_contact, make_portal, make_run
 from usage.model import Device, Usage, UsageStatus

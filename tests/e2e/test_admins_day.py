@@ -185,8 +185,8 @@ def test_timers_import_and_recalculate_every_portal(admin: Admin, cloud: Control
         ("RecalculateCompliance", "recalculation"),
     ):
         admin.fire(function)
-        run = _first(admin, f"/runs?portalId={portal_id}&task={task}")
-        assert admin.wait_for(run["runId"])["trigger"] == "timer"
+        run = _first_by_timer(admin, f"/runs?portalId={portal_id}&task={task}")
+        assert admin.wait_for(run["runId"])["state"] == "Succeeded"
     positions = admin.positions(portal_id)
     assert len(positions) == len(SKUS)
     history = admin.all(
@@ -197,9 +197,9 @@ def test_timers_import_and_recalculate_every_portal(admin: Admin, cloud: Control
     admin.fire("ReviewPoisonQueues")
 
 
-def _first(admin: Admin, path: str) -> Any:
+def _first_by_timer(admin: Admin, path: str) -> Any:
     for _ in range(200):
-        rows = admin.all(path)
+        rows = [row for row in admin.all(path) if row["trigger"] == "timer"]
         if rows:
             return rows[0]
     raise AssertionError(f"nothing at {path}")
