@@ -233,11 +233,13 @@ module entraApp 'modules/entra-app.bicep' = if (authentication && empty(authClie
   }
 }
 
-module appAuthentication 'modules/authentication.bicep' = if (authentication) {
+// Deployed either way: what was on must be switched off.
+module appAuthentication 'modules/authentication.bicep' = {
   name: 'authentication'
   scope: group
   params: {
     functionAppName: functionApp.outputs.name
+    enabled: authentication
     clientId: authentication && empty(authClientId) ? entraApp!.outputs.clientId : authClientId
     identifierUri: authentication && empty(authClientId) ? entraApp!.outputs.identifierUri : 'api://${authClientId}'
   }

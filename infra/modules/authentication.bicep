@@ -1,7 +1,11 @@
-// App Service Authentication: only holders of a token of this directory reach the code.
+// App Service Authentication: only holders of a token of this directory reach the code. Off, it is told so:
+// a deployment removes nothing that an earlier one made.
 
 @description('The function app.')
 param functionAppName string
+
+@description('Whether callers are signed in; otherwise function keys guard the API.')
+param enabled bool
 
 @description('Client ID of the API\'s app registration.')
 param clientId string
@@ -18,7 +22,7 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
   name: 'authsettingsV2'
   properties: {
     platform: {
-      enabled: true
+      enabled: enabled
       runtimeVersion: '~1'
     }
     globalValidation: {
@@ -38,7 +42,7 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
     httpSettings: {
       requireHttps: true
     }
-    identityProviders: {
+    identityProviders: !enabled ? {} : {
       azureActiveDirectory: {
         enabled: true
         registration: {

@@ -121,6 +121,18 @@ def test_sign_in_is_asked_for_everything_but_what_anyone_may_call() -> None:
     assert properties["globalValidation"]["requireAuthentication"] is True
 
 
+def test_authentication_that_was_on_is_switched_off_by_the_same_parameter() -> None:
+    main = parsed(INFRA / "main.bicep")
+    deployed = main["modules"]["appAuthentication"]["config"]
+    # a module under a condition would leave what an earlier deployment made
+    assert deployed["params"]["enabled"] == "authentication"
+    assert main["modules"]["functionApp"]["config"]["params"]["authentication"] == "authentication"
+    properties = parsed(INFRA / "modules/authentication.bicep")["resources"]["authentication"][
+        "config"
+    ]["properties"]
+    assert properties["platform"]["enabled"] == "enabled"
+
+
 def paths(route: str) -> set[str]:
     """A route as App Service writes it: a rest of any length is the folder and all in it."""
     folder, rest, _ = route.partition("/{*")
