@@ -24,6 +24,7 @@ from imports.reconcile import (
     reconcile_licenses,
     reconcile_products,
 )
+from ledger.service import forget_license
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -159,8 +160,6 @@ async def _delete_gone(
     deleted = 0
     for license_ in await ledger.licenses.list_licenses(portal.portal_id):
         if license_.sku_id not in current:
-            await ledger.licenses.delete_license(portal.portal_id, license_.sku_id)
-            await ledger.licenses.delete_product(portal.portal_id, license_.sku_id)
-            await ledger.positions.delete(portal.portal_id, license_.sku_id)
+            await forget_license(ledger, portal.portal_id, license_.sku_id)
             deleted += 1
     recorder.set_count("licenses_deleted", deleted)

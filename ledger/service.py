@@ -62,14 +62,19 @@ async def delete_license(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> 
             remedy="Exclude the SKU from the portal's import first, then delete the license.",
             code="still_synchronized",
         )
+    await forget_license(ledger, portal_id, sku_id)
+    if not await ledger.licenses.list_licenses(portal_id):
+        await forget_deleted_portal(ledger, portal_id)
+
+
+async def forget_license(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> None:
+    """Deletes a license with all that is known of it but its history."""
     await ledger.licenses.delete_product(portal_id, sku_id)
     await ledger.positions.delete(portal_id, sku_id)
     await ledger.contracts.delete(portal_id, sku_id)
     await ledger.spend.delete_license(portal_id, sku_id)
     await ledger.consumers.delete_license(portal_id, sku_id)
     await ledger.licenses.delete_license(portal_id, sku_id)
-    if not await ledger.licenses.list_licenses(portal_id):
-        await forget_deleted_portal(ledger, portal_id)
 
 
 async def _is_orphaned(ledger: Ledger, license_: License) -> bool:

@@ -213,6 +213,24 @@ def test_changes_share_the_run_that_still_waits(admin: Admin, licenses: Licenses
     assert [(row["annualSpend"], row["stale"]) for row in rows] == [("3.00", False)] * 2
 
 
+def test_a_clean_import_leaves_neither_price_nor_spend_of_what_is_gone(
+    admin: Admin, cloud: Control
+):
+    skus = [{"part_number": part, "enabled": 5} for part in ("SPE_E3", "STANDARDPACK")]
+    portal = connected(admin, cloud, users=2, skus=skus)
+    assert admin.recalculate(portal["portalId"])["state"] == "Succeeded"
+    sku_id = admin.positions(portal["portalId"])["STANDARDPACK"]["skuId"]
+    path = f"/licenses/{portal['portalId']}/{sku_id}/contract"
+    put(admin, path, PRICE)
+    cloud.call("remove-sku", tenant_id=portal["tenantId"], part_number="STANDARDPACK")
+    assert admin.import_portal(portal["portalId"], clean=True)["state"] == "Succeeded"
+    spends = admin.all(f"/spend?portalId={portal['portalId']}")
+    assert [row["skuPartNumber"] for row in spends] == ["SPE_E3"]
+    cloud.call("sku", tenant_id=portal["tenantId"], part_number="STANDARDPACK", enabled=5)
+    assert admin.import_portal(portal["portalId"])["state"] == "Succeeded"
+    admin.call("GET", path, status=404)
+
+
 def test_figures_counted_by_a_contract_that_was_deleted_are_stale(
     admin: Admin, licenses: Licenses, stack: Stack
 ):
