@@ -6,10 +6,11 @@ become decimals only where they are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 
 import msgspec
 
@@ -105,7 +106,26 @@ def shown(money: Money) -> str:
     """The amount as a decimal, rounded half up to the decimals of its currency."""
     decimals = DECIMALS[money.currency]
     scaled = abs(money.amount) * 10**decimals
-    rounded = (scaled + Fraction(1, 2)).__floor__()
+    rounded = floor(scaled + Fraction(1, 2))
     sign = 1 if money.amount < 0 and rounded else 0
     digits = tuple(int(digit) for digit in str(rounded))
     return format(Decimal((sign, digits, -decimals)), "f")
+
+
+def apportioned(parts: Sequence[Money]) -> list[Money]:
+    """The parts of a sum in whole cents that add up to the sum as it is shown.
+
+    All are of one currency. Each is rounded down, and what is missing goes,
+    a cent each, to those that lost most, of equal ones to the earlier.
+    """
+    if not parts:
+        return []
+    currency = parts[0].currency
+    cent = Fraction(1, 10 ** DECIMALS[currency])
+    cents = [floor(part.amount / cent) for part in parts]
+    total = sum((part.amount for part in parts), Fraction(0))
+    missing = floor(total / cent + Fraction(1, 2)) - sum(cents)
+    lost = sorted(range(len(parts)), key=lambda i: cents[i] - parts[i].amount / cent)
+    for index in lost[:missing]:
+        cents[index] += 1
+    return [Money(number * cent, currency) for number in cents]

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from identifiers import SkuId
-from spend.annual import Money
+from spend.annual import Money, apportioned
 from spend.figures import LicenseSpend
 from spend.shares import Share
 
@@ -102,6 +102,17 @@ class Chargeback:
         charge.wasted += wasted
 
     def charges(self) -> list[Charge]:
-        """The charges: stated values in their order first, then the rest; each by currency."""
+        """The charges: stated values in their order first, then the rest; each by currency.
+
+        They are whole cents that add up to the annual spend as it is shown.
+        """
         found = sorted(self._charges, key=lambda key: (key[0] != "stated", *key))
-        return [self._charges[key] for key in found]
+        whole: dict[_Key, Charge] = {}
+        for currency in {currency for _, _, currency in found}:
+            keys = [key for key in found if key[2] == currency]
+            charges = [self._charges[key] for key in keys]
+            annuals = apportioned([charge.annual for charge in charges])
+            for key, charge, annual in zip(keys, charges, annuals, strict=True):
+                wasted = min(charge.wasted, annual, key=lambda money: money.amount)
+                whole[key] = msgspec.structs.replace(charge, annual=annual, wasted=wasted)
+        return [whole[key] for key in found]
