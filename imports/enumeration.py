@@ -10,7 +10,7 @@ strength of half an enumeration.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,20 +18,18 @@ import msgspec
 from concurrency import run_all
 from graph.users import delta_link_from_now, user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
+from imports.buffer import ContactBuffer
 from imports.changes import DELTA_KIND
-from imports.model import Contact
 from imports.reconcile import contact_of, dropped_too_far
 from storage.blocks import (
     STAGING_BITS,
     Layout,
     Seats,
     decode_contact,
-    encode_contact,
     index_seats,
     layout_for,
     next_generation,
     seats_of,
-    staging_partition,
 )
 from storage.overlay import NOTHING, Overlay
 
@@ -44,6 +42,8 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 10_000_000
 CHECKPOINT_KIND = "checkpoint"
 _PARTITIONS_AT_ONCE = 2
+# Whose digests are read together; between such groups the time budget is looked at.
+_PARTITIONS_TOGETHER = 8
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -62,14 +62,6 @@ class Checkpoint(msgspec.Struct, frozen=True):
     keep_unseen: bool = False
     applied: int = 0
     delta_link: str | None = None
-
-
-class _Seen(msgspec.Struct, frozen=True, gc=False):
-    """A contact as it is to be stored, and what the index is to say of it."""
-
-    user_id: UserId
-    encoded: bytes
-    seats: Seats
 
 
 class OutOfTime(Exception):
@@ -104,10 +96,7 @@ class Enumeration:
         self._recorder = recorder
         self._out_of_time = out_of_time
         self._buffer_bytes = buffer_bytes if buffer_bytes is not None else BUFFER_BYTES
-        self._buffer: dict[int, list[_Seen]] = {}
-        self._buffered_bytes = 0
-        # most contacts share their seats with others
-        self._known_seats: dict[Seats, Seats] = {}
+        self._buffer = ContactBuffer()
 
     async def run(
         self,
@@ -172,25 +161,18 @@ class Enumeration:
         erasures = await self._ledger.erasures.of(self._portal_id)
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
             for user in page.value:
-                self._take(erasures.shown(contact_of(user, rooms, excluded)))
+                self._buffer.add(erasures.shown(contact_of(user, rooms, excluded)))
             seen += len(page.value)
             if page.next_link is None:
                 break
             out_of_time = self._out_of_time()
-            if out_of_time or self._buffered_bytes > self._buffer_bytes:
+            if out_of_time or self._buffer.byte_count > self._buffer_bytes:
                 checkpoint = await self._spill(
                     msgspec.structs.replace(checkpoint, seen=seen, next_link=page.next_link)
                 )
             if out_of_time:
                 raise OutOfTime
         return msgspec.structs.replace(checkpoint, seen=seen, next_link=None)
-
-    def _take(self, contact: Contact) -> None:
-        encoded, seats = encode_contact(contact), seats_of(contact)
-        self._buffer.setdefault(staging_partition(contact.user_id), []).append(
-            _Seen(contact.user_id, encoded, self._known_seats.setdefault(seats, seats))
-        )
-        self._buffered_bytes += len(encoded)
 
     async def _spill(self, checkpoint: Checkpoint) -> Checkpoint:
         """Stages the buffer; only the checkpoint, written after it, makes it count.
@@ -199,14 +181,10 @@ class Enumeration:
         for it.
         """
         name = f"{len(checkpoint.chunks):06d}-{secrets.token_hex(4)}"
-        await self._ledger.staging.write(
-            self._portal_id,
-            name,
-            {index: [seen.encoded for seen in staged] for index, staged in self._buffer.items()},
-        )
+        await self._ledger.staging.write(self._portal_id, name, self._buffer.encoded())
         saved = msgspec.structs.replace(checkpoint, chunks=(*checkpoint.chunks, name))
         await self._save(saved)
-        self._buffer, self._buffered_bytes, self._known_seats = {}, 0, {}
+        self._buffer = ContactBuffer()
         return saved
 
     async def _save(self, checkpoint: Checkpoint) -> None:
@@ -229,22 +207,41 @@ class Enumeration:
     async def _apply(self, checkpoint: Checkpoint, layout: Layout) -> None:
         standing = await self._ledger.contacts.standing(self._portal_id)
         overlay = standing[1] if standing is not None and standing[0] == layout else NOTHING
-        for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_AT_ONCE):
+        for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_TOGETHER):
+            partitions = layout.partitions[start : start + _PARTITIONS_TOGETHER]
+            blocks, indexes = await run_all(
+                (
+                    store.digests(self._portal_id, layout, partitions)
+                    for store in (self._ledger.contacts, self._ledger.consumers)
+                ),
+                at_once=2,
+            )
             await run_all(
                 (
-                    self._apply_partition(checkpoint, layout, overlay, partition)
-                    for partition in layout.partitions[start : start + _PARTITIONS_AT_ONCE]
+                    self._apply_partition(
+                        checkpoint,
+                        layout,
+                        overlay,
+                        partition,
+                        blocks[partition],
+                        indexes[partition],
+                    )
+                    for partition in partitions
                 ),
                 at_once=_PARTITIONS_AT_ONCE,
             )
             if checkpoint.chunks and self._out_of_time():
-                await self._save(
-                    msgspec.structs.replace(checkpoint, applied=start + _PARTITIONS_AT_ONCE)
-                )
+                await self._save(msgspec.structs.replace(checkpoint, applied=partitions.stop))
                 raise OutOfTime
 
     async def _apply_partition(
-        self, checkpoint: Checkpoint, layout: Layout, overlay: Overlay, partition: int
+        self,
+        checkpoint: Checkpoint,
+        layout: Layout,
+        overlay: Overlay,
+        partition: int,
+        stored_blocks: Mapping[str, str],
+        stored_indexes: Mapping[str, str],
     ) -> None:
         encoded: dict[UserId, bytes] = {}
         seats: dict[UserId, Seats] = {}
@@ -257,9 +254,8 @@ class Enumeration:
                 for raw in chunk:
                     contact = decode_contact(raw)
                     encoded[contact.user_id], seats[contact.user_id] = raw, seats_of(contact)
-        for index in staged:
-            for seen in self._buffer.pop(index, ()):
-                encoded[seen.user_id], seats[seen.user_id] = seen.encoded, seen.seats
+        for seen in self._buffer.pop(staged):
+            encoded[seen.user_id], seats[seen.user_id] = seen.encoded, seen.seats
         changes, standing = await self._ledger.contacts.replace_partition(
             self._portal_id,
             layout,
@@ -267,13 +263,14 @@ class Enumeration:
             encoded,
             keep_unseen=checkpoint.keep_unseen,
             overlay=overlay,
+            stored=stored_blocks,
         )
         indexes = index_seats(
             (user_id, seats[user_id] if user_id in seats else seats_of(decode_contact(raw)))
             for user_id, raw in sorted(standing.items())
         )
         index_rows = await self._ledger.consumers.replace_partition(
-            self._portal_id, layout, partition, indexes
+            self._portal_id, layout, partition, indexes, stored=stored_indexes
         )
         self._recorder.count("contacts_added", changes.added)
         self._recorder.count("contacts_changed", changes.changed)

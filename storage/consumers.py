@@ -19,6 +19,7 @@ from storage.blocks import (
     split_properties,
     unpack_user_ids,
 )
+from storage.digests import stored_digests
 from storage.overlay import Overlay, flags_without
 from storage.tables import Page, unusable_continuation
 
@@ -39,14 +40,25 @@ class ConsumerStore:
         self._tables = tables
         self._contacts = contacts
 
+    async def digests(
+        self, portal_id: PortalId, layout: Layout, partitions: range
+    ) -> dict[int, dict[str, str]]:
+        """The digests of the partitions' index rows, by partition and license."""
+        return await stored_digests(self._tables, TABLE, portal_id, layout, partitions)
+
     async def replace_partition(
         self,
         portal_id: PortalId,
         layout: Layout,
         partition: int,
         indexes: Mapping[SkuId, ConsumerIndex],
+        *,
+        stored: Mapping[str, str] | None = None,
     ) -> int:
-        """Makes the partition's index exactly `indexes`; returns the rows written or deleted."""
+        """Makes the partition's index exactly `indexes`; returns the rows written or deleted.
+
+        `stored` are the partition's digests, if they have been read already.
+        """
         table = await self._tables.table(TABLE)
         key = layout.partition_key(portal_id, partition)
         rows: dict[str, dict[str, object]] = {}
@@ -61,15 +73,10 @@ class ConsumerStore:
                 **split_properties("Ids", user_ids),
                 **split_properties("Flags", flags),
             }
-        stored = {
-            str(row["RowKey"]): row["Digest"]
-            async for row in self._tables.query(
-                table,
-                "PartitionKey eq @partition",
-                {"partition": key},
-                select=["RowKey", "Digest"],
-            )
-        }
+        if stored is None:
+            stored = (await self.digests(portal_id, layout, range(partition, partition + 1)))[
+                partition
+            ]
         operations: list[tuple[str, dict[str, object]]] = [
             ("upsert", row) for sku, row in rows.items() if stored.get(sku) != row["Digest"]
         ]

@@ -19,6 +19,7 @@ from storage.blocks import (
     join_properties,
     split_properties,
 )
+from storage.digests import stored_digests
 from storage.overlay import NOTHING, Overlay, decode_overlay
 from storage.tables import Page, unusable_continuation
 
@@ -37,7 +38,6 @@ _OVERLAYS_KEPT = 8
 # A filtered list reads this many blocks a request at most, some 6,000 contacts.
 MAX_BLOCKS_PER_PAGE = 64
 _BLOCKS_PER_READ = 8
-_DIGEST_COLUMNS = ["PartitionKey", "RowKey", "Digest", "Count"]
 
 
 class BlockChanges(msgspec.Struct, frozen=True):
@@ -276,6 +276,12 @@ class ContactStore:
             layout.first_id_of(layout.blocks_of(partition).stop),
         )
 
+    async def digests(
+        self, portal_id: PortalId, layout: Layout, partitions: range
+    ) -> dict[int, dict[str, str]]:
+        """The digests of the partitions' blocks, by partition and row key."""
+        return await stored_digests(self._tables, TABLE, portal_id, layout, partitions)
+
     async def replace_partition(
         self,
         portal_id: PortalId,
@@ -285,6 +291,7 @@ class ContactStore:
         *,
         keep_unseen: bool,
         overlay: Overlay = NOTHING,
+        stored: Mapping[str, str] | None = None,
     ) -> tuple[BlockChanges, dict[UserId, bytes]]:
         """Makes the partition hold exactly `encoded`, contacts as `encode_contact` makes them.
 
@@ -292,6 +299,7 @@ class ContactStore:
         contacts missing from `encoded` stay, as `overlay` has them. Returns
         what changed against what readers saw, and the partition's contacts as
         they now stand. Running it twice changes nothing the second time.
+        `stored` are the partition's digests, if they have been read already.
         """
         table = await self._tables.table(TABLE)
         key = layout.partition_key(portal_id, partition)
@@ -305,17 +313,15 @@ class ContactStore:
         for block, user_ids in grouped.items():
             content = join_contacts([encoded[user_id] for user_id in user_ids])
             contents[_row_key(block)] = (content, len(user_ids))
-        stored_digests = {
-            str(row["RowKey"]): str(row["Digest"])
-            async for row in self._tables.query(
-                table, "PartitionKey eq @partition", {"partition": key}, select=_DIGEST_COLUMNS
-            )
-        }
+        if stored is None:
+            stored = (await self.digests(portal_id, layout, range(partition, partition + 1)))[
+                partition
+            ]
         digests = {row_key: digest(content) for row_key, (content, _) in contents.items()}
-        written = [row for row in contents if stored_digests.get(row) != digests[row]]
-        deleted = [row for row in stored_digests if row not in contents]
+        written = [row for row in contents if stored.get(row) != digests[row]]
+        deleted = [row for row in stored if row not in contents]
         changes = await self._compare(
-            table, key, layout, overlay, written, deleted, stored_digests, contents
+            table, key, layout, overlay, written, deleted, stored, contents
         )
         await self._tables.submit(
             table,

@@ -200,7 +200,11 @@ class Tables:
             span("table.batch", table=table.table_name, rows=len(operations)),
         ):
             try:
-                await table.submit_transaction(operations, **options)
+                if repeatable and len(operations) == 1:
+                    # a fraction of what a transaction of one costs
+                    await _write(table, *operations[0])
+                else:
+                    await table.submit_transaction(operations, **options)
             except TableTransactionError as error:
                 # with a condition, it matters that the row is gone
                 if table_missing(error) or not (repeatable and error.status_code == 404):
@@ -240,6 +244,16 @@ class Tables:
     async def close(self) -> None:
         """Closes the connections."""
         await self._service.close()
+
+
+async def _write(
+    table: TableClient, verb: str, row: Row, options: Mapping[str, Any] | None = None
+) -> None:
+    """An upsert, or a delete, which succeeds on the absent."""
+    if verb == "upsert":
+        await table.upsert_entity(row, **options or {})
+    else:
+        await table.delete_entity(row["PartitionKey"], row["RowKey"])
 
 
 def _unconditional(operation: Sequence[Any]) -> bool:

@@ -87,6 +87,22 @@ async def test_writes_whose_answers_are_lost_are_sent_again(flaky: FlakyStorage,
     assert flaky.lost == 3
 
 
+async def test_a_single_write_whose_answer_is_lost_is_sent_again(
+    flaky: FlakyStorage, through: Tables
+):
+    table = await through.table("Lossy")
+    flaky.lose(1, containing="Lossy(")
+    await through.submit(table, [("upsert", ROWS[0])])
+    found = await through.get(table, "p", "0")
+    assert found is not None
+    assert found["Text"] == "x"
+    flaky.lose(1, containing="Lossy(")
+    await through.submit(table, [("delete", ROWS[0])])
+    assert await through.get(table, "p", "0") is None
+    await through.submit(table, [("delete", ROWS[0])])
+    assert flaky.lost == 2
+
+
 async def test_a_portal_whose_answer_is_lost_counts_as_stored(flaky: FlakyStorage, through: Tables):
     store = PortalStore(through)
     await store.list()
