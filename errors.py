@@ -8,6 +8,7 @@ LedgerError                       code, message, remedy
 ├─ NotFound · Conflict            what                               404 · 409
 ├─ PreconditionFailed             stale ETag                         412
 ├─ NotReady                       what does not answer               503
+├─ Stuck                          a run handed over without an end
 ├─ CredentialError                portal
 │  ├─ CredentialMissing
 │  ├─ SignInMissing
@@ -256,6 +257,10 @@ class NotReady(LedgerError):
 
     default_code = "not_ready"
     status = 503
+
+
+class Stuck(LedgerError):
+    """A run that was handed over too often for an end to be expected."""
 
 
 class StorageError(LedgerError):

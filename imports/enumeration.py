@@ -21,6 +21,7 @@ from identifiers import PortalId, RunId, SkuId, UserId
 from imports.buffer import ContactBuffer
 from imports.changes import DELTA_KIND
 from imports.reconcile import contact_of, dropped_too_far
+from monitor.handover import OutOfTime
 from storage.blocks import (
     STAGING_BITS,
     Layout,
@@ -62,10 +63,6 @@ class Checkpoint(msgspec.Struct, frozen=True):
     keep_unseen: bool = False
     applied: int = 0
     delta_link: str | None = None
-
-
-class OutOfTime(Exception):
-    """The time budget is spent; the checkpoint has been saved."""
 
 
 class EnumerationResult(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -22,7 +23,7 @@ async def held_lease(
     store: SyncStateStore,
     portal_id: PortalId,
     *,
-    owner: str,
+    worker: str,
     run_id: RunId,
     clock: Callable[[], datetime],
     seconds: int,
@@ -30,11 +31,17 @@ async def held_lease(
 ) -> AsyncIterator[None]:
     """Takes the lease, renews it every third of its time, and gives it back at the end.
 
+    Nobody shares it: a worker that does several things side by side holds a lease for each.
     Raises LeaseLost if another owner has it, or takes it while the body runs;
     the body is cancelled then.
     """
     lease = await store.acquire_lease(
-        portal_id, owner=owner, run_id=run_id, now=clock(), seconds=seconds, kind=kind
+        portal_id,
+        owner=f"{worker}-{uuid.uuid4()}",
+        run_id=run_id,
+        now=clock(),
+        seconds=seconds,
+        kind=kind,
     )
     body = asyncio.current_task()
     lost: list[LeaseLost] = []

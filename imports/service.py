@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,10 +12,11 @@ from compliance.messages import QUEUE as RECALCULATIONS
 from compliance.messages import RecalculationMessage
 from compliance.queueing import recalculate_soon
 from consolidation.queueing import queue_consolidation
-from errors import Conflict, LeaseLost, LedgerError, NotFound
+from errors import Conflict, LeaseLost, NotFound, Stuck
 from identifiers import PortalId, RunId
 from imports.lease import held_lease
 from imports.messages import QUEUE, ImportMessage
+from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, Trigger, new_parent, new_run_id
@@ -25,9 +25,6 @@ from telemetry.signals import count
 if TYPE_CHECKING:
     from composition import Ledger
     from portals.model import Portal
-
-LEASE_WAIT_SECONDS = 5
-MAX_ATTEMPTS = 1000
 
 
 async def start_import(
@@ -148,7 +145,6 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
     and defects are raised, for the host to try the message again.
     """
     # whoever only starts imports needs nothing of Graph
-    from imports.enumeration import OutOfTime
     from imports.tenant import import_tenant
 
     run = await ledger.runs.get(message.run_id)
@@ -164,8 +160,7 @@ async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) 
             held_lease(
                 ledger.sync_state,
                 message.portal_id,
-                # one owner per delivery: a worker runs several messages side by side
-                owner=f"{worker}-{uuid.uuid4()}",
+                worker=worker,
                 run_id=message.run_id,
                 clock=ledger.clock,
                 seconds=ledger.settings.lease_seconds,
@@ -218,16 +213,10 @@ async def _consolidate_after(ledger: Ledger, message: ImportMessage) -> None:
 async def _hand_over(
     ledger: Ledger, message: ImportMessage, recorder: RunRecorder, delay_seconds: int
 ) -> None:
-    if message.attempt >= MAX_ATTEMPTS:
-        await recorder.fail(
-            LedgerError(
-                f"The import was handed over {MAX_ATTEMPTS} times without an end.",
-                remedy="Look at the portal's other runs; one of them may be stuck.",
-                code="import_stuck",
-            )
+    try:
+        await hand_over(
+            ledger.queue, QUEUE, message, recorder, code="import_stuck", delay_seconds=delay_seconds
         )
+    except Stuck as stuck:
+        await recorder.fail(stuck)
         await continue_after(ledger, message)
-        return
-    await recorder.flush()
-    following = msgspec.structs.replace(message, attempt=message.attempt + 1)
-    await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=delay_seconds)

@@ -10,9 +10,10 @@ import msgspec
 from errors import LeaseLost, LedgerError
 from imports.changes import DELTA_KIND, DeltaState, UserChanges, apply_changes, read_changes
 from imports.directory import apply_directory, read_directory
-from imports.enumeration import Enumeration, OutOfTime
+from imports.enumeration import Enumeration
 from imports.messages import ImportMessage
 from imports.model import ImportSummary
+from monitor.handover import OutOfTime
 from monitor.recorder import RunRecorder
 from monitor.run import RunError
 from telemetry.signals import count

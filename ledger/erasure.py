@@ -102,7 +102,7 @@ def _lease(ledger: Ledger, run: Run, kind: str) -> AbstractAsyncContextManager[N
     return held_lease(
         ledger.sync_state,
         run.portal_id,
-        owner=f"erasure-{run.run_id}",
+        worker="erasure",
         run_id=run.run_id,
         clock=ledger.clock,
         seconds=ledger.settings.lease_seconds,

@@ -18,11 +18,11 @@ from errors import GraphError
 from graph.assign_license import ChangeAnswer, LicenseChange, Outcome
 from graph.current_users import CurrentUser, current_users
 from imports.reconcile import contact_of
+from monitor.handover import OutOfTime
 from reclamation.journal import Journal, Note
 from reclamation.model import OPEN_STATES, Item, ItemState, Reclamation
 from reclamation.sending import (
     ItemKey,
-    OutOfTime,
     Stalled,
     by_user,
     is_transient,

@@ -33,10 +33,6 @@ _WORTH_SPLITTING: frozenset[Outcome] = frozenset(
 ItemKey = tuple[UserId, SkuId]
 
 
-class OutOfTime(Exception):
-    """The time budget is spent; a new message goes on."""
-
-
 class Stalled(Exception):
     """The tenant does not answer or throttles; a new message goes on after a while."""
 

@@ -10,11 +10,11 @@ from compliance.reclamation import VISIBILITY_LAG
 from errors import GraphError
 from graph.assign_license import ChangeAnswer, LicenseChange
 from graph.current_users import CurrentUser, current_users
+from monitor.handover import OutOfTime
 from reclamation.journal import Journal, Note
 from reclamation.model import RESTORABLE_STATES, Item, Reclamation
 from reclamation.sending import (
     ItemKey,
-    OutOfTime,
     Stalled,
     by_user,
     is_transient,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from errors import LeaseLost, LedgerError, PermissionMissing
+from errors import LeaseLost, LedgerError, PermissionMissing, Stuck
 from graph.errors import permission_remedy
 from graph.group_members import member_ids
 from graph.permissions import needs_of
 from imports.lease import held_lease
+from monitor.handover import OutOfTime, hand_over
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, RunError
 from reclamation.evidence import gather_evidence
@@ -24,7 +24,7 @@ from reclamation.journal import Journal
 from reclamation.messages import QUEUE, Action, ReclamationMessage
 from reclamation.model import ItemState, Reclamation, ReclamationState
 from reclamation.preview import prepare
-from reclamation.sending import OutOfTime, Stalled, is_transient, stalled_by
+from reclamation.sending import Stalled, is_transient, stalled_by
 from reclamation.service import allowing_portal, end_early, ended_as
 from reclamation.undo import Undo
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 # A reclamation writes to a portal beside its imports, but never beside another one.
 LEASE_KIND = "lease-reclamation"
 LEASE_WAIT_SECONDS = 10
-MAX_ATTEMPTS = 1000
 MAX_STALLS = 10
 UNDER_WAY: dict[Action, ReclamationState] = {
     "preview": "preparing",
@@ -85,7 +84,7 @@ async def _attempt(
         async with held_lease(
             ledger.sync_state,
             reclamation.portal_id,
-            owner=f"{worker}-{uuid.uuid4()}",
+            worker=worker,
             run_id=message.run_id,
             clock=ledger.clock,
             seconds=ledger.settings.lease_seconds,
@@ -244,16 +243,16 @@ async def _hand_over(
     delay_seconds: int,
     stalls: int,
 ) -> None:
-    if message.attempt >= MAX_ATTEMPTS:
-        await end_early(ledger, message)
-        await recorder.fail(
-            LedgerError(
-                f"The reclamation was handed over {MAX_ATTEMPTS} times without an end.",
-                remedy="Look at the portal's other runs; one of them may be stuck.",
-                code="reclamation_stuck",
-            )
+    handed_over = msgspec.structs.replace(message, stalls=stalls)
+    try:
+        await hand_over(
+            ledger.queue,
+            QUEUE,
+            handed_over,
+            recorder,
+            code="reclamation_stuck",
+            delay_seconds=delay_seconds,
         )
-        return
-    await recorder.flush()
-    following = msgspec.structs.replace(message, attempt=message.attempt + 1, stalls=stalls)
-    await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=delay_seconds)
+    except Stuck as stuck:
+        await end_early(ledger, message)
+        await recorder.fail(stuck)

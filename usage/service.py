@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from compliance.queueing import recalculate_soon
-from errors import Conflict, LeaseLost, LedgerError
+from errors import Conflict, LeaseLost, LedgerError, Stuck
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
+from monitor.handover import LEASE_WAIT_SECONDS, hand_over
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from portals.model import Portal
     from usage.collect import Found
 
-LEASE_WAIT_SECONDS = 5
-MAX_ATTEMPTS = 1000
 CONCEALED = RunError(
     code="report_names_concealed",
     message="The tenant hides the names of users in its reports, so nothing of them was kept.",
@@ -146,7 +144,7 @@ async def _attempt(
         async with held_lease(
             ledger.sync_state,
             message.portal_id,
-            owner=f"{worker}-{uuid.uuid4()}",
+            worker=worker,
             run_id=message.run_id,
             clock=ledger.clock,
             seconds=ledger.settings.lease_seconds,
@@ -155,26 +153,21 @@ async def _attempt(
             await recorder.start()
             await _settled(ledger, message, recorder)
     except LeaseLost:
-        await _hand_over(ledger, message, recorder)
+        try:
+            await hand_over(
+                ledger.queue,
+                QUEUE,
+                message,
+                recorder,
+                code="usage_stuck",
+                delay_seconds=LEASE_WAIT_SECONDS,
+            )
+        except Stuck as stuck:
+            await recorder.fail(stuck)
         return
     if recorder.run.state != "Failed":
         # who is inactive, and what would do instead, follows from this run
         await recalculate_soon(ledger, message.portal_id, None)
-
-
-async def _hand_over(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
-    if message.attempt >= MAX_ATTEMPTS:
-        await recorder.fail(
-            LedgerError(
-                f"The run waited {MAX_ATTEMPTS} times for another one of the same portal.",
-                remedy="Look at the portal's other runs; one of them may be stuck.",
-                code="usage_stuck",
-            )
-        )
-        return
-    await recorder.flush()
-    following = msgspec.structs.replace(message, attempt=message.attempt + 1)
-    await ledger.queue.send(QUEUE, msgspec.json.encode(following), delay_seconds=LEASE_WAIT_SECONDS)
 
 
 async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:

@@ -19,8 +19,9 @@ import composition
 from composition import Ledger
 from devhost.stack import Stack
 from identifiers import ClientId, PortalId, RunId, TenantId
-from imports.enumeration import CHECKPOINT_KIND, Enumeration, OutOfTime
+from imports.enumeration import CHECKPOINT_KIND, Enumeration
 from imports.model import Contact
+from monitor.handover import OutOfTime
 from monitor.recorder import RunRecorder
 from monitor.run import Run
 from portals.certificates import ClientSecretMaterial

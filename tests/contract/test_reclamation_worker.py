@@ -25,6 +25,7 @@ from identifiers import PortalId, ReclamationId, UserId
 from imports.messages import ImportMessage
 from imports.service import import_portal
 from ledger.erasure import erase_person
+from monitor.handover import OutOfTime
 from monitor.recorder import RunRecorder
 from monitor.service import review_poison_queues
 from portals.certificates import ClientSecretMaterial
@@ -33,7 +34,6 @@ from reclamation.execution import Execution
 from reclamation.journal import Journal
 from reclamation.messages import QUEUE, ReclamationMessage
 from reclamation.model import Exclusions, Item, Reclamation, Rule
-from reclamation.sending import OutOfTime
 from reclamation.service import PreviewRequest, execute, start_preview, undo
 from reclamation.worker import MAX_STALLS, work_off
 from settings import read_settings

@@ -133,7 +133,7 @@ async def test_a_second_run_waits_for_the_first_and_changes_nothing(ledger: Ledg
     async with held_lease(
         ledger.sync_state,
         portal.portal_id,
-        owner="another",
+        worker="another",
         run_id=make_run().run_id,
         clock=ledger.clock,
         seconds=60,

@@ -51,7 +51,7 @@ async def hold(store: Any, seconds: float) -> None:
     async with held_lease(
         store,
         new_portal_id(),
-        owner="a",
+        worker="a",
         run_id=run.run_id,
         clock=lambda: datetime.now(UTC),
         seconds=SECONDS,  # type: ignore[arg-type]  # a fraction, so that the test is short
