@@ -98,6 +98,30 @@ def test_secrets_are_neither_parameters_nor_outputs() -> None:
         assert "@secure()" not in text
 
 
+def test_what_is_deleted_can_be_taken_back_and_is_logged() -> None:
+    resources = parsed(INFRA / "modules/key-vault.bicep")["resources"]
+    vault = resources["vault"]["config"]["properties"]
+    assert vault["enableSoftDelete"] is True
+    assert vault["enablePurgeProtection"] is True
+    assert vault["softDeleteRetentionInDays"] == 90
+    logs = resources["diagnostics"]["config"]["properties"]["logs"]
+    assert {"category": "AuditEvent", "enabled": True} in logs
+
+
+def test_a_private_network_closes_storage_and_vault() -> None:
+    modules = parsed(INFRA / "main.bicep")["modules"]
+    for name, resource in (("storage", "account"), ("keyVault", "vault")):
+        asked = str(modules[name]["config"]["params"]["publicNetworkAccess"])
+        assert "privateNetwork" in asked
+        assert asked.index("Disabled") < asked.index("Enabled")
+        module = (INFRA / "modules" / modules[name]["detail"]["path"].split("/")[1]).read_text()
+        assert "publicNetworkAccess: publicNetworkAccess\n" in module
+        assert "publicNetworkAccess == 'Enabled' ? 'Allow' : 'Deny'" in module
+        assert resource in parsed(INFRA / modules[name]["detail"]["path"])["resources"]
+    endpoints = parsed(INFRA / "modules/private-endpoints.bicep")["variables"]["services"]["value"]
+    assert {endpoint["group"] for endpoint in endpoints} == {"blob", "queue", "table", "vault"}
+
+
 def undeclared(path: Path) -> set[str]:
     """Names that are used in a module's expressions and that nothing in it declares."""
     text = code(path)
