@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from identifiers import ClientId, TenantId
     from portals.certificates import Material
+    from portals.entered import PortalInput
     from portals.model import Cloud, Portal
-    from portals.service import PortalInput
 
 OpenGraph = Callable[["Cloud", "TenantId", "ClientId", "Material"], "GraphClient"]
 Check = Literal["credential", "token", "organization", "licenses", "permissions"]

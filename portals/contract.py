@@ -7,6 +7,14 @@ from pydantic import Field, SecretStr
 from consolidation.names import RepositoryName
 from identifiers import ClientId, SkuId, TenantId
 from portals.connection_test import Check
+from portals.entered import (
+    CertificateInput,
+    ClientSecretInput,
+    DelegatedInput,
+    PortalChange,
+    PortalInput,
+)
+from portals.exclusions import AvailableLicense
 from portals.model import (
     DEFAULT_REPOSITORY,
     MAX_DESCRIPTION_LENGTH,
@@ -16,15 +24,7 @@ from portals.model import (
     StepState,
     TestState,
 )
-from portals.service import (
-    AvailableLicense,
-    CertificateInput,
-    ClientSecretInput,
-    DelegatedInput,
-    PortalChange,
-    PortalDeleted,
-    PortalInput,
-)
+from portals.service import PortalDeleted
 from usage.model import USAGE_TASKS, ReportPeriod, UsageTask
 from web.contract import Contract, Guid, Moment, PageQuery, Timestamp
 

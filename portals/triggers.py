@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import composition
 from identifiers import PortalId, SkuId
-from portals import authorization, service
+from portals import authorization, exclusions, service, testing
 from portals.contract import (
     AuthorizationView,
     AvailableLicensesView,
@@ -20,6 +20,7 @@ from portals.contract import (
     TestConnectionRequest,
     UpdatePortalRequest,
 )
+from portals.entered import PortalChange
 from portals.model import Portal
 from web.contract import PageOf
 from web.operation import Api, Content, Reply, Request
@@ -136,7 +137,7 @@ async def delete_portal(ledger: Ledger, request: Request[None, None]) -> Reply:
 )
 async def test_portal(ledger: Ledger, request: Request[None, None]) -> Reply:
     """The outcome, which the portal keeps."""
-    test = await service.test_portal(ledger, PortalId(request.path["portal_id"]))
+    test = await testing.test_portal(ledger, PortalId(request.path["portal_id"]))
     return Reply(ConnectionTestView.of(test))
 
 
@@ -154,7 +155,7 @@ async def test_connection(
     ledger: Ledger, request: Request[TestConnectionQuery, TestConnectionRequest]
 ) -> Reply:
     """The outcome; nothing is kept."""
-    test = await service.test_settings(ledger, request.body.input(), request.query.check)
+    test = await testing.test_settings(ledger, request.body.input(), request.query.check)
     return Reply(ConnectionTestView.of(test))
 
 
@@ -169,7 +170,7 @@ async def test_connection(
 )
 async def list_available_licenses(ledger: Ledger, request: Request[AvailableQuery, None]) -> Reply:
     """The tenant's SKUs, or Microsoft's whole list."""
-    available = await service.available_licenses(
+    available = await exclusions.available_licenses(
         ledger,
         PortalId(request.path["portal_id"]),
         subscribed=request.query.subscribed,
@@ -193,7 +194,7 @@ async def list_available_licenses_unsaved(
     ledger: Ledger, request: Request[AvailableQuery, TestConnectionRequest]
 ) -> Reply:
     """The tenant's SKUs, or Microsoft's whole list."""
-    available = await service.available_licenses_of(
+    available = await exclusions.available_licenses_of(
         ledger,
         request.body.input(),
         subscribed=request.query.subscribed,
@@ -214,10 +215,11 @@ async def list_available_licenses_unsaved(
 )
 async def set_exclusions(ledger: Ledger, request: Request[None, ExclusionsRequest]) -> Reply:
     """The portal with its new exclusions."""
-    portal = await service.set_exclusions(
+    chosen = frozenset(SkuId(str(sku_id)) for sku_id in request.body.exclusions)
+    portal = await service.update_portal(
         ledger,
         PortalId(request.path["portal_id"]),
-        frozenset(SkuId(str(sku_id)) for sku_id in request.body.exclusions),
+        PortalChange(exclusions=chosen),
         if_match=request.if_match,
     )
     return Reply(_view(ledger, portal), etag=portal.etag)

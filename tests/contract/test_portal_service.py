@@ -15,8 +15,9 @@ from compliance.service import recalculate
 from composition import Ledger
 from errors import CredentialMissing, InvalidInput, StorageUnavailable
 from identifiers import ClientId, TenantId
+from portals import testing
+from portals.entered import ClientSecretInput, PortalChange, PortalInput
 from portals.model import Portal
-from portals.service import ClientSecretInput, PortalChange, PortalInput
 from settings import Settings
 from simulator.control import Control
 from tests.builders import make_portal, make_run
@@ -76,7 +77,7 @@ async def test_a_portal_that_may_have_been_stored_keeps_its_credential(
         await service.create_portal(ledger, wanted)
     flaky.silent = False
     portal = await found(ledger, wanted.name)
-    assert (await service.test_portal(ledger, portal.portal_id)).state == "passed"
+    assert (await testing.test_portal(ledger, portal.portal_id)).state == "passed"
     flaky.lose(1, containing="$batch", then_silent=True)
     renewed = PortalChange(credential=ClientSecretInput(OTHER_SECRET, None, None))
     with pytest.raises(StorageUnavailable):
@@ -103,7 +104,7 @@ async def test_a_test_that_cannot_be_made_ends_its_run_and_says_so_on_the_portal
 ):
     portal = await ledger.portals.create(make_portal(cloud="Withdrawn"))
     with pytest.raises(InvalidInput):
-        await service.test_portal(ledger, portal.portal_id)
+        await testing.test_portal(ledger, portal.portal_id)
     page = await ledger.runs.list_page(
         now=ledger.clock(), top=5, continuation=None, portal_id=portal.portal_id
     )

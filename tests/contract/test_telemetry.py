@@ -36,7 +36,7 @@ from monitor.measure import measure
 from monitor.run import Run, Task
 from portals.certificates import ClientSecretMaterial
 from portals.model import Portal
-from portals.service import test_portal as check_connection
+from portals.testing import test_portal as check_connection
 from reclamation.messages import ReclamationMessage
 from reclamation.model import Exclusions, Rule
 from reclamation.service import PreviewRequest, start_preview

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from errors import InvalidInput
 from portals.certificates import CertificateMaterial, ClientSecretMaterial, Material, read_pem
-from portals.service import (
+from portals.entered import (
     CertificateInput,
     ClientSecretInput,
     PortalChange,
