@@ -57,7 +57,9 @@ export function distribution(parts, label) {
   );
 }
 
-const WIDTH = 720;
+// drawn as wide as there is room, so that its letters stay as large as others
+const WIDE = 720;
+const NARROW = 360;
 const HEIGHT = 240;
 const EDGE = { left: 56, right: 16, top: 16, bottom: 32 };
 
@@ -66,13 +68,14 @@ const EDGE = { left: 56, right: 16, top: 16, bottom: 32 };
  * day to day as they were calculated; a table below has the same numbers.
  */
 export function historyChart(days, label) {
+  const width = matchMedia("(max-width: 600px)").matches ? NARROW : WIDE;
   const top = niceCeiling(Math.max(1, ...days.map((each) => Math.max(each.entitled, each.consumed))));
   const first = dayNumber(days[0].day);
   const span = Math.max(1, dayNumber(days.at(-1).day) - first);
   const x = (each) =>
     days.length === 1
-      ? WIDTH / 2
-      : EDGE.left + ((dayNumber(each.day) - first) / span) * (WIDTH - EDGE.left - EDGE.right);
+      ? width / 2
+      : EDGE.left + ((dayNumber(each.day) - first) / span) * (width - EDGE.left - EDGE.right);
   const y = (value) => HEIGHT - EDGE.bottom - (value / top) * (HEIGHT - EDGE.top - EDGE.bottom);
   const marks = [0, top / 2, top];
   const spoken = `${label}: from ${calendarDay(days[0].day)} to ${calendarDay(days.at(-1).day)}, lately ${number(days.at(-1).consumed)} of ${number(days.at(-1).entitled)} consumed`;
@@ -81,9 +84,9 @@ export function historyChart(days, label) {
     { class: "chart" },
     svg(
       "svg",
-      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": spoken },
+      { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": spoken },
       marks.map((value) => [
-        svg("line", { class: "chart-grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(value), y2: y(value) }),
+        svg("line", { class: "chart-grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
         svg("text", { class: "chart-text", x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)),
       ]),
       dayMarks(days).map((each) =>

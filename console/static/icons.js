@@ -15,6 +15,7 @@ const PATHS = {
   delete: "M3 4.5h10M6 4.5v-2h4v2M4.5 4.5l.6 9h5.8l.6-9M7 7v4M9 7v4",
   play: "M4.5 2.8v10.4L13 8z",
   test: "M6 2.5h4M6.8 2.5v4L3 13.5h10L9.2 6.5v-4M5 10.5h6",
+  trend: "M2 12.5 6 8l3 3 5-6.5M10.5 4.5H14V8",
   move: "M2 4h4l1.5 1.5H14v7.5H2zM8 7.5v4M6 9.5l2 2 2-2",
   next: "M6 3l5 5-5 5",
   previous: "M10 3 5 8l5 5",

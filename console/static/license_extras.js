@@ -4,7 +4,7 @@ import { call, get, offers } from "./api.js";
 import { command, essentials, field, reload, section } from "./controls.js";
 import { ask, notify } from "./dialog.js";
 import { h } from "./dom.js";
-import { calendarDay, day, money, number, words } from "./format.js";
+import { calendarDay, count, day, money, number, words } from "./format.js";
 
 const FREQUENCIES = ["weekly", "monthly", "quarterly", "half_yearly", "yearly", "two_yearly", "three_yearly", "once"];
 
@@ -103,7 +103,7 @@ async function forecastSection(key, signal) {
         forecast.latestOn && `, at the latest on ${calendarDay(forecast.latestOn)}`,
         ".",
       ]
-    : `${words(forecast.state)}, from ${number(forecast.historyDays)} recorded days.`;
+    : `${words(forecast.state)}, from ${count(forecast.historyDays, "recorded day")}.`;
   return section("Forecast", h("p", {}, text));
 }
 

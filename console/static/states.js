@@ -74,6 +74,19 @@ export function message(tone, ...content) {
   return h("div", { class: `message message-${tone}` }, icon(icons[tone]), h("div", {}, content));
 }
 
+/** Puts newer content in a place; focus and scrolling stay where they were, if that is still there. */
+export function refresh(place, content) {
+  const name = (element) => element.getAttribute("href") ?? element.getAttribute("aria-label") ?? element.textContent;
+  const active = place.contains(document.activeElement) ? name(document.activeElement) : null;
+  const scrollers = "[role=region], .log";
+  const scrolled = [...place.querySelectorAll(scrollers)].map((each) => [each.scrollLeft, each.scrollTop]);
+  replace(place, content);
+  [...place.querySelectorAll(scrollers)].forEach((each, at) => scrolled[at] && each.scrollTo(...scrolled[at]));
+  if (active === null) return;
+  const same = [...place.querySelectorAll("a, button, summary, [tabindex]")].find((each) => name(each) === active);
+  same?.focus({ preventScroll: true });
+}
+
 /**
  * Fills `place` with what `load` promises to make, by way of loading and failing.
  * What arrives after `signal` has aborted is dropped.

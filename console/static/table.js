@@ -58,6 +58,9 @@ export function table({ label, columns, rows, sort, downAtFirst = false, note = 
   return place;
 }
 
+/** What a table says of rows that are too many to be sorted here; `way` makes them fewer. */
+export const unsorted = (way) => `There are too many rows to sort them; they come by portal and license. ${way} to sort.`;
+
 // wide tables scroll in their place, which the keyboard must reach to do so
 const scroller = (label) =>
   h("div", { class: "table-place", role: "region", "aria-label": label, tabindex: "0" });

@@ -13,6 +13,7 @@ from devhost.stack import Stack
 from simulator.control import Control
 from tests.browser.chromium import FLAGS, find_chromium, skipping_is_a_failure
 from tests.browser.console_tab import Console
+from tests.browser.tenants import Shown, fill
 from tests.e2e.admin import Admin
 
 # machines of CI are slow now and then
@@ -57,6 +58,12 @@ def admin(stack: Stack) -> Iterator[Admin]:
     """An admin who prepares by the API what the browser shall show."""
     with Admin(stack.api_url, stack.function_key, stack.master_key) as calling:
         yield calling
+
+
+@pytest.fixture(scope="package")
+def shown(admin: Admin, cloud: Control) -> Shown:
+    """A ledger full of hostile names."""
+    return fill(admin, cloud)
 
 
 @pytest.fixture(scope="package")

@@ -8,20 +8,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from simulator.control import Control
+from tests.browser.barriers import barriers
 from tests.browser.console_tab import RUN_MILLISECONDS, Console
-from tests.browser.tenants import HOSTILE, Shown, fill
+from tests.browser.tenants import HOSTILE, Shown
 from tests.e2e.admin import Admin, new_tenant
 
 pytestmark = pytest.mark.timeout(400)
 
-SERIOUS = ("serious", "critical")
 SHAPES: list[tuple[str, int]] = [("light", 1280), ("dark", 390)]
-
-
-@pytest.fixture(scope="package")
-def shown(admin: Admin, cloud: Control) -> Shown:
-    """A ledger full of hostile names."""
-    return fill(admin, cloud)
 
 
 @pytest.mark.parametrize(("scheme", "width"), SHAPES)
@@ -35,19 +29,6 @@ async def test_no_view_has_a_serious_barrier(
         await console.open(address)
         found[view] = await barriers(page, axe)
     assert {view: barriers for view, barriers in found.items() if barriers} == {}
-
-
-async def barriers(page: Page, axe: str) -> list[str]:
-    """The serious violations that axe-core finds on the page."""
-    if not await page.evaluate("'axe' in window"):
-        await page.evaluate(axe)
-    result = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{violation['id']}: {node['html'][:160]} {node['failureSummary'][-160:]}"
-        for violation in result["violations"]
-        if violation["impact"] in SERIOUS
-        for node in violation["nodes"][:3]
-    ]
 
 
 async def test_the_sign_in_and_dialogs_have_no_serious_barrier(
@@ -226,24 +207,6 @@ async def test_a_failed_run_says_why_and_is_tried_again(
     await expect(children).to_contain_text("Failed", timeout=RUN_MILLISECONDS)
     run_id = page.url.rpartition("/")[2]
     assert admin.get(f"/runs/{run_id}")["children"][0]["portalId"] == shown.broken_portal_id
-
-
-async def test_a_person_is_erased_on_demand(
-    console: Console, page: Page, shown: Shown, admin: Admin
-):
-    holders = f"/licenses/{shown.portal_id}/{shown.sku_id}/consumers"
-    consumers = admin.all(holders)
-    user_id = consumers[-1]["userId"]
-    await console.open(f"/people/{shown.portal_id}/{user_id}")
-    await console.button("Erase person").click()
-    dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text(user_id)
-    await dialog.get_by_role("button", name="Erase").click()
-    await expect(page.get_by_text("The person was erased.")).to_be_visible()
-    await expect(page.get_by_role("table", name="People")).to_be_visible()
-    left = admin.all(holders)
-    assert len(left) == len(consumers)
-    assert user_id not in {consumer["userId"] for consumer in left}
 
 
 async def test_of_two_admins_who_change_a_contract_the_later_is_told(

@@ -1,18 +1,17 @@
 // One license: its position and why, its history, the consumers behind it and how they got it.
 
 import { call, get, page } from "../api.js";
-import { historyChart } from "../charts.js";
 import { badge, command, commandBar, essentials, heading, reload, section } from "../controls.js";
 import { ask, notify } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { calendarDay, count, day, moment, number, relative, words } from "../format.js";
+import { count, day, moment, number, relative, words } from "../format.js";
+import { licenseHistory } from "../history.js";
 import { licenseExtras } from "../license_extras.js";
 import { askToMove } from "../move_product.js";
 import { address, go } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 import { serverTable } from "../table.js";
 
-const HISTORY_DAYS = 90;
 const CONSUMERS_A_PAGE = 50;
 
 /** Shows the page of segments licenses/portal/SKU. */
@@ -43,10 +42,7 @@ export function show(main, { segments, query, signal }) {
     document.title = `${license.title} · Ledger365`;
     return aboutView(license, product, position);
   });
-  fillLater(history, signal, async () => {
-    const { rows } = await page("/compliance/history", { portalId, skuId, top: HISTORY_DAYS }, { signal });
-    return historyView(rows.reverse());
-  });
+  fillLater(history, signal, () => licenseHistory(portalId, skuId, signal));
   fillLater(more, signal, () => licenseExtras(portalId, skuId, signal));
   fillLater(consumers, signal, async () =>
     consumersView(await page(`/licenses/${key}/consumers`, { top: CONSUMERS_A_PAGE, continuation: query.get("at") }, { signal })),
@@ -143,30 +139,6 @@ function subscriptionsView(subscriptions) {
       ),
     ),
   );
-}
-
-function historyView(days) {
-  if (!days.length) return h("p", { class: "quiet" }, "There is no history yet; it grows by a day with each recalculation.");
-  return [
-    historyChart(days, "Entitled and consumed licenses"),
-    h(
-      "details",
-      {},
-      h("summary", {}, "As a table"),
-      h(
-        "table",
-        { class: "table table-plain" },
-        h("thead", {}, h("tr", {}, ["Day", "Status", "Entitled", "Consumed", "Available"].map((text) => h("th", { scope: "col" }, text)))),
-        h(
-          "tbody",
-          {},
-          days.toReversed().map((each) =>
-            h("tr", {}, h("td", {}, calendarDay(each.day)), h("td", {}, words(each.status)), [each.entitled, each.consumed, each.available].map((value) => h("td", { class: "numeric" }, number(value)))),
-          ),
-        ),
-      ),
-    ),
-  ];
 }
 
 function consumersView({ rows, continuation }) {

@@ -10,11 +10,12 @@ import { askToMove, moveDropped } from "../move_product.js";
 import { portalFilter } from "../names.js";
 import { address, withFilters } from "../router.js";
 import { empty, fillLater } from "../states.js";
-import { serverTable, table } from "../table.js";
+import { serverTable, table, unsorted } from "../table.js";
 import { PRODUCT, tree } from "../tree.js";
 
 const AT_HAND = 1000;
 const A_PAGE = 100;
+const SEARCHED = 20_000;
 
 /** Shows the page; directory, portal and search are filters. */
 export function show(main, { query, signal }) {
@@ -25,7 +26,9 @@ export function show(main, { query, signal }) {
     heading("Licenses and products", [], "Imported data is read-only: the tenant leads. Only the directory of a product is yours to change."),
     commandBar(
       command("refresh", "Refresh", () => reload()),
-      downloads("/licenses", { portalId: query.get("portal") }),
+      query.get("directory")
+        ? downloads("/products", { portalId: query.get("portal"), directory: query.get("directory") })
+        : downloads("/licenses", { portalId: query.get("portal") }),
     ),
     filterBar(
       filterSearch("Search products", "search", query.get("search")),
@@ -59,11 +62,18 @@ async function productsView(query, directories, signal) {
   const columns = productColumns(directories);
   const label = "Products";
   let products = await page("/products", { portalId, top: AT_HAND }, { signal });
+  if (products.continuation && search) {
+    // the server does not search products, so all are read
+    const every = await all("/products", { portalId, directory }, { signal, limit: SEARCHED });
+    const rows = searched(await withPositions(every.rows, portalId, signal), search);
+    const note = every.complete ? null : `Only the first ${number(SEARCHED)} products were searched.`;
+    return rows.length ? table({ label, columns, rows, sort: "name", note, onRow: draggable }) : empty("No products here", note ?? "Other filters may show some.");
+  }
   if (products.continuation || query.has("at")) {
     // too many to have at hand: the server pages, and finds the directory itself
     products = await page("/products", { portalId, directory, top: A_PAGE, continuation: query.get("at") }, { signal });
     const rows = await withPositions(products.rows, portalId, signal);
-    return serverTable({ label, columns, rows: searched(rows, search), continuation: products.continuation, note: "Choose a portal to sort and to search.", onRow: draggable });
+    return serverTable({ label, columns, rows, continuation: products.continuation, note: unsorted("Choose a portal, or search,"), onRow: draggable });
   }
   const inside = products.rows.filter((row) => !directory || row.directory === directory || row.directory.startsWith(`${directory}/`));
   const rows = searched(await withPositions(inside, portalId, signal), search);
@@ -79,9 +89,9 @@ const searched = (rows, needle) =>
 async function withPositions(products, portalId, signal) {
   const portals = portalId ? [portalId] : [...new Set(products.map((row) => row.portalId))];
   // a few portals are asked for one by one, many are read in one go
-  const lists = portals.length <= 8
-    ? await Promise.all(portals.map((id) => all("/compliance", { portalId: id }, { signal })))
-    : [await all("/compliance", {}, { signal })];
+  const each = () => Promise.all(portals.map((id) => all("/compliance", { portalId: id }, { signal })));
+  let lists = portals.length <= 8 ? await each() : [await all("/compliance", {}, { signal, limit: SEARCHED })];
+  if (!lists.every((list) => list.complete)) lists = await each();
   const positions = new Map(lists.flatMap((list) => list.rows).map((row) => [`${row.portalId} ${row.skuId}`, row]));
   return products.map((row) => ({ ...row, position: positions.get(`${row.portalId} ${row.skuId}`) ?? null }));
 }

@@ -7,11 +7,11 @@ import { count, duration, moment, words } from "../format.js";
 import { portalFilter } from "../names.js";
 import { address } from "../router.js";
 import { ended, pause } from "../runs.js";
-import { empty, fillLater } from "../states.js";
+import { empty, fillLater, refresh } from "../states.js";
 import { serverTable } from "../table.js";
 
 const A_PAGE = 50;
-const TASKS = ["connection_test", "import", "recalculation", "usage", "reclamation"];
+const TASKS = ["connection_test", "import", "recalculation", "usage", "reclamation", "consolidation", "erasure"];
 const STATES = ["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed"];
 const WHILE_RUNNING_MS = 2000;
 const WHILE_IDLE_MS = 15_000;
@@ -62,11 +62,8 @@ async function watch(place, runs, query, signal) {
       if (document.hidden) continue;
       runs = await load(query, signal);
       const seen = JSON.stringify(runs.rows);
-      // drawing anew would take the focus from whoever walks through the list
-      if (seen !== known && !place.contains(document.activeElement)) {
-        replace(place, runsView(runs));
-        known = seen;
-      }
+      if (seen !== known) refresh(place, runsView(runs));
+      known = seen;
     }
   } catch (error) {
     if (error.name !== "AbortError" && !("status" in error)) throw error;

@@ -1,9 +1,11 @@
 // People: the contacts of all tenants, paged by the server.
 
 import { page } from "../api.js";
-import { badge, choices, command, commandBar, filterBar, filterSearch, filterSelect, heading, reload } from "../controls.js";
+import { badge, busy, choices, command, commandBar, filterBar, filterSearch, filterSelect, heading, reload } from "../controls.js";
+import { notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { downloads } from "../downloads.js";
+import { askToLift } from "../erasures.js";
 import { number, words } from "../format.js";
 import { licenseTitles, portalFilter, portalNames } from "../names.js";
 import { peopleTabs } from "../people_tabs.js";
@@ -31,6 +33,7 @@ export function show(main, { query, signal }) {
         blocked: query.get("blocked"),
         search: query.get("search"),
       }),
+      command("previous", "Lift erasure", (event) => busy(event.currentTarget, async () => askToLift(await portals, query.get("portal")), notifyError)),
     ),
     bar,
     filterBar(

@@ -1,12 +1,13 @@
 // One contact: what the tenant says of it, and the licenses it holds with their paths.
 
-import { call, get } from "../api.js";
-import { badge, command, commandBar, essentials, heading, reload, section } from "../controls.js";
-import { ask, notify } from "../dialog.js";
+import { get } from "../api.js";
+import { badge, busy, command, commandBar, essentials, heading, reload, section } from "../controls.js";
+import { notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
+import { askToErase, askToLift } from "../erasures.js";
 import { day, words } from "../format.js";
-import { licenseTitles } from "../names.js";
-import { address, go } from "../router.js";
+import { licenseTitles, portalNames } from "../names.js";
+import { address } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 import { table } from "../table.js";
 
@@ -54,28 +55,9 @@ function contactView(contact, titles) {
 function personCommands(contact) {
   return commandBar(
     command("refresh", "Refresh", () => reload()),
-    contact.erased === false && command("delete", "Erase person", () => erase(contact)),
+    contact.erased === false && command("delete", "Erase person", () => askToErase(contact)),
+    contact.erased && command("previous", "Lift erasure", (event) => busy(event.currentTarget, async () => askToLift(await portalNames(), contact.portalId), notifyError)),
   );
-}
-
-async function erase(contact) {
-  const done = await ask({
-    title: `Erase ${contact.displayName ?? contact.userPrincipalName}?`,
-    content: [
-      h("p", {}, "Name, address and all other details of the person leave the ledger, and stay away over imports. A nameless holder of the licenses remains, so that the numbers stay right. Nothing changes in the tenant."),
-      h("p", { class: "quiet" }, "Note the user ID if the erasure may have to be lifted: ", h("code", {}, contact.userId)),
-    ],
-    label: "Erase",
-    danger: true,
-    confirm: async () => {
-      await call("DELETE", `/contacts/${contact.portalId}/${contact.userId}`);
-      return true;
-    },
-  });
-  if (!done) return;
-  notify("success", "The person was erased.");
-  // the nameless holder has another ID
-  go(["people"], { portal: contact.portalId });
 }
 
 function assignmentsTable(contact, titles) {

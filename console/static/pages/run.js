@@ -7,7 +7,7 @@ import { h, replace } from "../dom.js";
 import { clock, duration, microsoftSays, moment, number, words } from "../format.js";
 import { address, go } from "../router.js";
 import { ended, follow } from "../runs.js";
-import { failed, loading, message } from "../states.js";
+import { failed, loading, message, refresh } from "../states.js";
 
 /** Shows the page of segments monitor/run, and follows the run to its end. */
 export function show(main, { segments, signal }) {
@@ -26,7 +26,7 @@ export function show(main, { segments, signal }) {
         document.title = `${words(run.task)} · Ledger365`;
       }
       shown = seen;
-      replace(content, runView(run));
+      refresh(content, runView(run));
     },
     signal,
   ).catch((error) => {

@@ -8,7 +8,7 @@ import { portalFilter } from "../names.js";
 import { address, amend } from "../router.js";
 import { savingsTabs } from "../savings_tabs.js";
 import { empty, fillLater, message } from "../states.js";
-import { serverTable, table } from "../table.js";
+import { serverTable, table, unsorted } from "../table.js";
 
 const AT_HAND = 1000;
 const A_PAGE = 100;
@@ -70,7 +70,7 @@ function currencyView(totals) {
     `In ${currency}`,
     h(
       "ul",
-      { class: "tiles" },
+      { class: "tiles tiles-money" },
       costTile("Annual spend", money(totals.annualSpend, currency), count(totals.licenses, "license")),
       waste && costTile("Wasted", money(waste.total.annual, currency), count(waste.total.seats, "seat")),
       waste && CAUSES.map(([key, label]) => costTile(label, money(waste[key].annual, currency), count(waste[key].seats, "seat"))),
@@ -98,7 +98,7 @@ async function licensesView(portalId, query, signal) {
   const label = "Spend by license";
   if (found.continuation || query.has("at")) {
     found = await page("/spend", { portalId, top: A_PAGE, continuation: query.get("at") }, { signal });
-    return serverTable({ label, columns: COLUMNS, ...found });
+    return serverTable({ label, columns: COLUMNS, ...found, note: unsorted("Choose a portal") });
   }
   return found.rows.length ? table({ label, columns: COLUMNS, rows: found.rows, sort: "wasted", downAtFirst: true }) : null;
 }
