@@ -4,12 +4,13 @@ import { call } from "./api.js";
 import { field } from "./controls.js";
 import { ask, notify } from "./dialog.js";
 import { h } from "./dom.js";
+import { personName } from "./persons.js";
 import { go } from "./router.js";
 
 /** Asks, and erases a contact; what remains is a nameless holder with another ID. */
 export async function askToErase(contact) {
   const done = await ask({
-    title: `Erase ${contact.displayName ?? contact.userPrincipalName}?`,
+    title: `Erase ${personName(contact)}?`,
     content: [
       h("p", {}, "Name, address and all other details of the person leave the ledger, and stay away over imports. A nameless holder of the licenses remains, so that the numbers stay right. Nothing changes in the tenant."),
       h("p", { class: "quiet" }, "Note the user ID if the erasure may have to be lifted: ", h("code", {}, contact.userId)),

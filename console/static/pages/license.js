@@ -8,6 +8,7 @@ import { count, day, moment, number, relative, words } from "../format.js";
 import { licenseHistory } from "../history.js";
 import { licenseExtras } from "../license_extras.js";
 import { askToMove } from "../move_product.js";
+import { personCell } from "../persons.js";
 import { address, go } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 import { serverTable } from "../table.js";
@@ -152,10 +153,7 @@ function consumersView({ rows, continuation }) {
         key: "name",
         title: "Contact",
         wide: true,
-        cell: (row) => [
-          h("a", { href: address(["people", row.portalId, row.userId]) }, row.displayName ?? row.userPrincipalName),
-          h("span", { class: "quiet small block" }, row.userPrincipalName),
-        ],
+        cell: (row) => personCell(row),
       },
       { key: "kind", title: "Kind", cell: (row) => [words(row.kind), row.blocked && [" ", badge("suspended", "Blocked")]] },
       { key: "path", title: "Path", cell: (row) => pathText(row) },

@@ -9,7 +9,7 @@ import { askToLift } from "../erasures.js";
 import { number, words } from "../format.js";
 import { licenseTitles, portalFilter, portalNames } from "../names.js";
 import { peopleTabs } from "../people_tabs.js";
-import { address } from "../router.js";
+import { personCell } from "../persons.js";
 import { empty, fillLater } from "../states.js";
 import { serverTable } from "../table.js";
 
@@ -77,10 +77,7 @@ function contactsView({ rows, continuation }, portals, titles) {
         key: "name",
         title: "Name",
         wide: true,
-        cell: (row) => [
-          h("a", { href: address(["people", row.portalId, row.userId]) }, row.displayName ?? row.userPrincipalName),
-          h("span", { class: "quiet small block" }, row.userPrincipalName),
-        ],
+        cell: (row) => personCell(row),
       },
       { key: "portal", title: "Portal", cell: (row) => portals.get(row.portalId) ?? "Deleted portal" },
       { key: "kind", title: "Kind", cell: (row) => words(row.kind) },

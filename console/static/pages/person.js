@@ -7,6 +7,7 @@ import { h, replace } from "../dom.js";
 import { askToErase, askToLift } from "../erasures.js";
 import { day, words } from "../format.js";
 import { licenseTitles, portalNames } from "../names.js";
+import { personName } from "../persons.js";
 import { address } from "../router.js";
 import { empty, fillLater, message } from "../states.js";
 import { table } from "../table.js";
@@ -22,7 +23,7 @@ export function show(main, { segments, signal }) {
       get(`/contacts/${portalId}/${userId}`, {}, signal),
       licenseTitles([portalId], signal),
     ]);
-    const name = contact.displayName ?? contact.userPrincipalName;
+    const name = personName(contact);
     replace(title, heading(name, [["People", ["people"]]], contact.userPrincipalName));
     document.title = `${name} · Ledger365`;
     return contactView(contact, titles);

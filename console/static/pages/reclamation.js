@@ -5,6 +5,7 @@ import { badge, busy, choices, command, commandBar, essentials, filterBar, filte
 import { ask, notify, notifyError } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { count, day, moment, money, number, words } from "../format.js";
+import { personCell } from "../persons.js";
 import { savingsText } from "../reclaiming.js";
 import { address } from "../router.js";
 import { showProgress } from "../runs.js";
@@ -141,10 +142,7 @@ function itemsView(reclamation, rows, continuation) {
         key: "contact",
         title: "Contact",
         wide: true,
-        cell: (row) => [
-          h("a", { href: address(["people", portalId, row.userId]) }, row.displayName ?? row.userPrincipalName),
-          h("span", { class: "quiet small block" }, row.userPrincipalName),
-        ],
+        cell: (row) => personCell(row, { portalId }),
       },
       { key: "license", title: "License", wide: true, cell: (row) => row.title },
       { key: "state", title: "State", cell: (row) => [badge(row.state), row.outcome && row.outcome !== row.state && h("span", { class: "small block" }, words(row.outcome))] },

@@ -5,6 +5,7 @@ import { choices, command, commandBar, filterBar, filterSelect, heading, reload 
 import { h, replace } from "../dom.js";
 import { money, words } from "../format.js";
 import { portalFilter } from "../names.js";
+import { personCell, personName } from "../persons.js";
 import { address } from "../router.js";
 import { savingsTabs } from "../savings_tabs.js";
 import { empty, failed, fillLater } from "../states.js";
@@ -76,10 +77,7 @@ const SEAT = [
     key: "contact",
     title: "Contact",
     wide: true,
-    cell: (row) => [
-      h("a", { href: address(["people", row.portalId, row.userId]) }, row.displayName ?? row.userPrincipalName ?? "Gone since"),
-      h("span", { class: "quiet small block" }, row.userPrincipalName),
-    ],
+    cell: (row) => personCell(row, { name: row.userPrincipalName === null ? "Gone since" : personName(row) }),
   },
   { key: "department", title: "Department", cell: (row) => row.department },
   {

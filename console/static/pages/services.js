@@ -6,7 +6,7 @@ import { h, replace } from "../dom.js";
 import { day, words } from "../format.js";
 import { portalFilter } from "../names.js";
 import { peopleTabs } from "../people_tabs.js";
-import { address } from "../router.js";
+import { personCell } from "../persons.js";
 import { empty, fillLater } from "../states.js";
 import { serverTable } from "../table.js";
 import { activityBadge, activityFilter } from "./usage.js";
@@ -48,10 +48,7 @@ const COLUMNS = [
     key: "name",
     title: "Name",
     wide: true,
-    cell: (row) => [
-      h("a", { href: address(["people", row.portalId, row.userId]) }, row.displayName ?? row.userPrincipalName),
-      h("span", { class: "quiet small block" }, row.userPrincipalName),
-    ],
+    cell: (row) => personCell(row),
   },
   { key: "activity", title: "Activity", cell: (row) => activityBadge(row) },
   { key: "signIn", title: "Last sign-in", cell: (row) => day(row.lastSignIn) },

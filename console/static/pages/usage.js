@@ -6,7 +6,7 @@ import { h, replace } from "../dom.js";
 import { day, number, words } from "../format.js";
 import { portalFilter } from "../names.js";
 import { peopleTabs } from "../people_tabs.js";
-import { address } from "../router.js";
+import { personCell } from "../persons.js";
 import { empty, fillLater, message } from "../states.js";
 import { serverTable } from "../table.js";
 
@@ -72,10 +72,7 @@ const COLUMNS = [
     key: "name",
     title: "Name",
     wide: true,
-    cell: (row) => [
-      h("a", { href: address(["people", row.portalId, row.userId]) }, row.displayName ?? row.userPrincipalName),
-      h("span", { class: "quiet small block" }, row.userPrincipalName),
-    ],
+    cell: (row) => personCell(row),
   },
   { key: "activity", title: "Activity", cell: (row) => [activityBadge(row), row.blocked && [" ", badge("suspended", "Blocked")]] },
   { key: "last", title: "Last activity", cell: (row) => day(row.lastActivity) },
