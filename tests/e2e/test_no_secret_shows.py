@@ -206,7 +206,10 @@ def test_application_insights_gets_our_names_and_nothing_else(
     told: list[tuple[str, str]], ingestion: Ingestion
 ):
     spans = ingestion.of("RemoteDependencyData")
-    assert {span["name"] for span in spans} == set(get_args(SpanName))
+    named = {span["name"] for span in spans}
+    assert named <= set(get_args(SpanName))
+    done = {"connection_test", "import", "recalculation"}
+    assert named >= done | {"graph.request", "table.batch"}
     imports = [span for span in spans if span["name"] == "import"]
     assert {span["success"] for span in imports} == {True, False}
     assert all(span["properties"]["portal_id"] for span in imports)
