@@ -11,15 +11,24 @@ from errors import InvalidInput
 from spend.annual import Money, shown
 from spend.chargeback import Charge, ChargeKind
 from spend.forecast import DayCount, Forecast, State, Trend
-from spend.model import Cause, Dimension, Frequency, OverlapKind, Price, SeatCause
+from spend.model import (
+    Cause,
+    Dimension,
+    Frequency,
+    LicenseSeats,
+    OverlapKind,
+    Price,
+    SeatCause,
+)
 from spend.renewals import Renewal, RenewalKind
+from usage.model import Service
 from usage.services import services_of
 from web.contract import Contract, Guid, PageQuery, Timestamp
 
 if TYPE_CHECKING:
     from identifiers import RunId
     from spend.figures import Cost, CurrencyTotals, LicenseSpend, SpendSummary
-    from spend.service import ContractCost, SeatFinding
+    from spend.service import Alternative, ContractCost, SeatFinding
 
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 Day = Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)]
@@ -420,6 +429,76 @@ class RightSizingView(SeatView):
                 "lost_services": sorted(services_of(found.lost) - services_of(found.given)),
                 "lost_plans": [plan.name for plan in found.lost],
             }
+        )
+
+
+class WhatIfQuery(PageQuery):
+    """Which license to replace."""
+
+    portal_id: Guid
+    sku_id: Guid
+
+
+class LostServiceView(Contract):
+    """A service in use that so many seats would lose."""
+
+    service: Service
+    seats: int
+
+
+class WhatIfView(Contract):
+    """What it would mean if the holders of a license had another one of the tenant.
+
+    Of the seats, `wasted` ones need no other license. `fits` would lose
+    nothing that was used in the reports' period, `loses` would, `tooSmall` of
+    them since mailbox or OneDrive would not fit; of `unknown` ones that is not
+    known. `unitsToBuy` are the units of the other license that `fits` takes
+    beyond its free ones; `saving` is what these seats would save a year by
+    its unit cost, negative if they cost more.
+    """
+
+    portal_id: str
+    sku_id: str
+    title: str
+    other_sku_id: str
+    other_title: str
+    seats: int
+    wasted: int
+    fits: int
+    loses: int
+    too_small: int
+    unknown: int
+    lost_services: list[LostServiceView]
+    lost_plans: list[str]
+    units_to_buy: int
+    saving: Decimal | None
+    currency: str | None
+
+    @classmethod
+    def of(cls, found: "Alternative") -> "WhatIfView":
+        """The view of an alternative."""
+        figures, other, move = found.spend.figures, found.other.figures, found.move
+        seats = figures.seats or LicenseSeats()
+        return cls(
+            portal_id=figures.portal_id,
+            sku_id=figures.sku_id,
+            title=figures.title,
+            other_sku_id=other.sku_id,
+            other_title=other.title,
+            seats=seats.consumed,
+            wasted=seats.blocked + seats.duplicate + seats.inactive,
+            fits=move.fits,
+            loses=move.loses,
+            too_small=move.too_small,
+            unknown=move.unknown + seats.unknown_activity,
+            lost_services=[
+                LostServiceView(service=service, seats=seats)
+                for service, seats in sorted(move.lost.items())
+            ],
+            lost_plans=[plan.name for plan in found.lost],
+            units_to_buy=max(0, move.fits - max(0, other.entitled - other.consumed)),
+            saving=_amount(found.saving),
+            currency=found.saving.currency if found.saving is not None else None,
         )
 
 

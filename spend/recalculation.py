@@ -69,6 +69,7 @@ async def recalculate_spend(
         await writer.flush()
     await draft.write_shares("department", tally.departments.shares())
     await draft.write_shares("country", tally.countries.shares())
+    await draft.write_needs(tally.needs.counts())
     known = {license_.sku_id: license_ for license_ in licenses}
     await draft.publish(
         [

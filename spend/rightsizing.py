@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,16 +11,17 @@ from identifiers import SkuId
 from imports.model import ServicePlan
 from spend.annual import Money
 from spend.plans import PlanBook
-from usage.activity import is_used
-from usage.capacity import Capacity, capacity_of
+from usage.activity import UsePeriod
+from usage.capacity import Capacity, capacity_of, room_for
 from usage.model import Service
 from usage.services import services_of
 
 if TYPE_CHECKING:
-    from usage.model import Usage, UsageStatus
+    from usage.model import Usage
 
 # Office for the web: who only has this must not lose it while using the apps.
 _WEB_APPS = "SHAREPOINTWAC"
+_SERVICES = tuple(Service)
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -80,17 +80,66 @@ class Use(msgspec.Struct, frozen=True):
     onedrive_bytes: int | None = None
 
     @classmethod
-    def of(cls, usage: Usage | None, status: UsageStatus | None, today: date) -> Use:
+    def of(cls, usage: Usage | None, period: UsePeriod) -> Use:
         """What the last usage run says of a contact."""
-        services = {service: is_used(usage, status, service, today=today) for service in Service}
+        services = {service: period.is_used(usage, service) for service in _SERVICES}
         if usage is None:
             return cls(services)
         return cls(services, usage.desktop_outlook, usage.mailbox_bytes, usage.onedrive_bytes)
 
 
-def cheaper_license(
-    given: Given, use: Use, offers: Sequence[Offer], held: Collection[SkuId]
-) -> Offer | None:
+class Need(msgspec.Struct, frozen=True, array_like=True):
+    """What another license must give for a seat, so that its holder loses nothing in use.
+
+    `used` are the services of the seat that the contact used in the period,
+    `unknown` those of which nothing is known. `web_apps` is whether it used
+    the apps for the web, where the seat gives no others. `mailbox` and
+    `onedrive` are bytes that must fit, rounded up to a size that is offered;
+    None if unknown, or not to be kept.
+    """
+
+    used: frozenset[Service]
+    unknown: frozenset[Service]
+    web_apps: bool | None = False
+    mailbox: int | None = None
+    onedrive: int | None = None
+
+    @classmethod
+    def of(cls, given: Given, use: Use) -> Need:
+        """The need for a seat that gives this, by a contact who uses so much."""
+        used = frozenset(service for service in given.services if use.services[service])
+        unknown = frozenset(s for s in given.services if use.services[s] is None)
+        apps = Service.MICROSOFT_365_APPS
+        if use.desktop_outlook and apps in given.services:
+            used, unknown = used | {apps}, unknown - {apps}
+        on_the_web = given.web_apps and apps not in given.services
+        kept = used | unknown
+        return cls(
+            used,
+            unknown,
+            use.services[apps] if on_the_web else False,
+            room_for(use.mailbox_bytes) if Service.EXCHANGE in kept else None,
+            room_for(use.onedrive_bytes) if Service.ONEDRIVE in kept else None,
+        )
+
+    @property
+    def known(self) -> bool:
+        """Whether any use of the seat is known."""
+        return bool(self.used) or self.web_apps is True
+
+    def met_by(self, kept: Given) -> bool | None:
+        """Whether what is in use would be kept; None if that hangs on what is unknown."""
+        web_kept = kept.web_apps or Service.MICROSOFT_365_APPS in kept.services
+        if not self.used <= kept.services or (self.web_apps and not web_kept):
+            return False
+        if not kept.room.holds(self.mailbox, self.onedrive):
+            return False
+        if not self.unknown <= kept.services or (self.web_apps is None and not web_kept):
+            return None
+        return True
+
+
+def cheaper_license(need: Need, offers: Sequence[Offer], held: Collection[SkuId]) -> Offer | None:
     """The first of the cheaper offers that would do for a seat; None if none does.
 
     It must give every service of the seat that the contact used in the
@@ -100,28 +149,9 @@ def cheaper_license(
     offered for a seat of which no use is known, and nothing that the contact
     holds already.
     """
-    needed = frozenset(service for service in given.services if use.services[service] is not False)
-    if use.desktop_outlook:
-        needed |= given.services & {Service.MICROSOFT_365_APPS}
-    apps_used = use.services[Service.MICROSOFT_365_APPS]
-    on_the_web = (
-        apps_used is not False
-        and Service.MICROSOFT_365_APPS not in given.services
-        and given.web_apps
-    )
-    known_use = any(use.services[service] for service in needed) or (on_the_web and apps_used)
-    if not known_use:
+    if not need.known:
         return None
-    mailbox = use.mailbox_bytes if Service.EXCHANGE in needed else None
-    onedrive = use.onedrive_bytes if Service.ONEDRIVE in needed else None
     for offer in offers:
-        kept = offer.given
-        web_kept = kept.web_apps or Service.MICROSOFT_365_APPS in kept.services
-        if (
-            offer.sku_id not in held
-            and needed <= kept.services
-            and (web_kept or not on_the_web)
-            and kept.room.holds(mailbox, onedrive)
-        ):
+        if offer.sku_id not in held and need.met_by(offer.given):
             return offer
     return None

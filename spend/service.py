@@ -30,6 +30,8 @@ from spend.model import (
 from spend.plans import PlanBook
 from spend.recalculation import recorded_days
 from spend.renewals import Renewal, renewals
+from spend.rightsizing import Given
+from spend.what_if import Move, move
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -235,6 +237,51 @@ async def run_out(
     history = await recorded_days(ledger, portal_id, sku_id)
     found = forecast(history, position.entitled, _today(ledger))
     return position.entitled, history, trend(history), found
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """What it would mean if the holders of a license had another one of the tenant.
+
+    `move` is about seats that are not wasted. `lost` are the plans that the
+    other license does not give. `saving` is what the seats that fit would
+    save a year, negative if they would cost more; None if that cannot be
+    compared.
+    """
+
+    spend: LicenseSpend
+    other: LicenseSpend
+    move: Move
+    lost: tuple[ServicePlan, ...]
+    saving: Money | None
+
+
+async def what_if(ledger: Ledger, portal_id: PortalId, sku_id: SkuId) -> list[Alternative]:
+    """The other licenses of the portal in place of one, those that fit most seats first.
+
+    There are none for a license whose seats are not counted, or that is not
+    managed. Raises NotFound.
+    """
+    await ledger.licenses.get_license(portal_id, sku_id)
+    book = PlanBook(await ledger.licenses.list_licenses(portal_id))
+    spends = {s.figures.sku_id: s for s in (await _spends_of(ledger, [portal_id]))[portal_id]}
+    spend = spends.pop(sku_id, None)
+    if spend is None or spend.figures.seats is None:
+        return []
+    needs = [count for count in await ledger.spend.needs(portal_id) if count.sku_id == sku_id]
+    given = book.of_license(sku_id)
+    found: list[Alternative] = []
+    for other_id, other in spends.items():
+        others = book.of_license(other_id)
+        if not others or other.figures.seats is None:
+            continue
+        counted = move(needs, Given.by(book.plans(others)))
+        saving = seat_saving(spend.unit, other.unit)
+        lost = tuple(book.plans(given & ~others))
+        total = saving.times(counted.fits) if saving is not None else None
+        found.append(Alternative(spend, other, counted, lost, total))
+    return sorted(
+        found, key=lambda a: (-a.move.fits, a.other.figures.title, a.other.figures.sku_id)
+    )
 
 
 class SeatFinding(msgspec.Struct, frozen=True):

@@ -14,10 +14,11 @@ from spend.annual import Money
 from spend.duplicates import duplicates, keep_order
 from spend.model import Finding, LicenseSeats
 from spend.plans import PlanBook
-from spend.rightsizing import Given, Offer, Use, cheaper_license, cheaper_offers
+from spend.rightsizing import Given, Need, Offer, Use, cheaper_license, cheaper_offers
 from spend.shares import ShareTally
 from spend.waste import cause_of
-from usage.activity import is_inactive
+from spend.what_if import NeedTally
+from usage.activity import UsePeriod, is_inactive
 
 if TYPE_CHECKING:
     from usage.model import Usage, UsageStatus
@@ -61,6 +62,8 @@ class SpendTally:
         self.licenses: dict[SkuId, LicenseSeats] = {s: LicenseSeats() for s in rules.managed}
         self.departments = ShareTally("department")
         self.countries = ShareTally("country")
+        self._period = UsePeriod(rules.status, rules.today)
+        self.needs = NeedTally()
         self.findings = Findings()
 
     def add(self, contact: Contact, usage: Usage | None) -> None:
@@ -87,9 +90,11 @@ class SpendTally:
                 counts.inactive += 1
             elif inactive is None:
                 counts.unknown_activity += 1
-            elif self._cheaper[seat.sku_id]:
-                use = use or Use.of(usage, rules.status, rules.today)
-                self._right_size(contact, seat, use)
+            else:
+                use = use or Use.of(usage, self._period)
+                need = Need.of(self._given_by(seat), use)
+                self.needs.add(seat.sku_id, need)
+                self._right_size(contact, seat, need)
             self.departments.add(contact, seat.sku_id, wasted=cause is not None)
             self.countries.add(contact, seat.sku_id, wasted=cause is not None)
             self._note(seat, Finding(contact.user_id, seat.sku_id, path_of(seat), cause, other))
@@ -107,9 +112,9 @@ class SpendTally:
             tidy_up = msgspec.structs.replace(found, other_sku_id=None)
             self.findings.overlap.append(tidy_up)
 
-    def _right_size(self, contact: Contact, seat: Assignment, use: Use) -> None:
+    def _right_size(self, contact: Contact, seat: Assignment, need: Need) -> None:
         held = {a.sku_id for a in contact.assignments}
-        offer = cheaper_license(self._given_by(seat), use, self._cheaper[seat.sku_id], held)
+        offer = cheaper_license(need, self._cheaper[seat.sku_id], held)
         if offer is None:
             return
         counts = self.licenses[seat.sku_id]

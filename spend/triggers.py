@@ -27,6 +27,8 @@ from spend.contract import (
     SpendView,
     WastedSeatView,
     WasteQuery,
+    WhatIfQuery,
+    WhatIfView,
     projection,
 )
 from spend.model import Finding
@@ -227,6 +229,25 @@ async def list_right_sizing(ledger: Ledger, request: Request[FindingsQuery, None
     )
     rows = [RightSizingView.of(seat) for seat in found]
     return Reply(PageOf[RightSizingView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "ListAlternatives",
+    "GET",
+    "spend/what-if",
+    summary="Shows what it would mean if the holders of a license had another one instead.",
+    query=WhatIfQuery,
+    returns=PageOf[WhatIfView],
+    errors=(404,),
+)
+async def list_alternatives(ledger: Ledger, request: Request[WhatIfQuery, None]) -> Reply:
+    """A page of the portal's other licenses, those that fit most seats first."""
+    query = request.query
+    found = await service.what_if(ledger, PortalId(str(query.portal_id)), SkuId(str(query.sku_id)))
+    rows, continuation = page_of(found, query)
+    return Reply(
+        PageOf[WhatIfView](value=[WhatIfView.of(row) for row in rows], continuation=continuation)
+    )
 
 
 @api.operation(

@@ -13,6 +13,7 @@ from concurrency import run_all
 from identifiers import PortalId, SkuId
 from spend.model import Dimension, Finding, FindingList, LicenseFigures
 from spend.shares import Share
+from spend.what_if import NeedCount
 from storage.blocks import join_properties, split_properties
 from storage.findings import TABLE as FINDINGS
 from storage.findings import FindingStore, FindingsWriter
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 FIGURES = "Spend"
 SHARES = "SpendShares"
 STATE_KIND = "spend"
-_SHARES_PER_ROW = 200
+_NEEDS = "needs"
+_RECORDS_PER_ROW = 200
 _STATES_AT_ONCE = 8
 _share_decoder = msgspec.msgpack.Decoder(list[Share])
+_need_decoder = msgspec.msgpack.Decoder(list[NeedCount])
 
 
 class SpendState(msgspec.Struct, frozen=True):
@@ -58,11 +61,17 @@ class SpendDraft:
 
     async def write_shares(self, dimension: Dimension, shares: Iterable[Share]) -> None:
         """Writes the seats by department or country."""
-        key = _key(self._portal_id, self._generation, dimension)
-        every = list(shares)
+        await self._write_rows(dimension, list(shares))
+
+    async def write_needs(self, needs: Sequence[NeedCount]) -> None:
+        """Writes how many seats need what."""
+        await self._write_rows(_NEEDS, needs)
+
+    async def _write_rows(self, name: str, every: Sequence[msgspec.Struct]) -> None:
+        key = _key(self._portal_id, self._generation, name)
         operations: list[Operation] = []
-        for start in range(0, len(every), _SHARES_PER_ROW):
-            content = zlib.compress(msgspec.msgpack.encode(every[start : start + _SHARES_PER_ROW]))
+        for start in range(0, len(every), _RECORDS_PER_ROW):
+            content = zlib.compress(msgspec.msgpack.encode(every[start : start + _RECORDS_PER_ROW]))
             row = {
                 "PartitionKey": key,
                 "RowKey": f"{start:06d}",
@@ -140,13 +149,24 @@ class SpendStore:
 
     async def shares(self, portal_id: PortalId, dimension: Dimension) -> AsyncIterator[list[Share]]:
         """The seats of the portal by department or country, some hundred values at a time."""
+        async for content in self._rows(portal_id, dimension):
+            yield _share_decoder.decode(content)
+
+    async def needs(self, portal_id: PortalId) -> list[NeedCount]:
+        """How many seats of the portal need what."""
+        found: list[NeedCount] = []
+        async for content in self._rows(portal_id, _NEEDS):
+            found += _need_decoder.decode(content)
+        return found
+
+    async def _rows(self, portal_id: PortalId, name: str) -> AsyncIterator[bytes]:
         state = await _state(self._sync_state, portal_id)
         if state is None:
             return
         table = await self._tables.table(SHARES)
-        key = _key(portal_id, state.generation, dimension)
+        key = _key(portal_id, state.generation, name)
         async for row in self._tables.query(table, "PartitionKey eq @key", {"key": key}):
-            yield _share_decoder.decode(zlib.decompress(join_properties("Data", row)))
+            yield zlib.decompress(join_properties("Data", row))
 
     async def findings_page(
         self,

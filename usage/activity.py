@@ -8,7 +8,8 @@ report of all services lists the contact, or sign-ins are known.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from usage.model import ACTIVE_USERS, REPORTS_OF, Service
@@ -64,27 +65,38 @@ def is_inactive(
     return (today - created).days > NEW_CONTACT_DAYS if created is not None else None
 
 
-def is_used(
-    usage: Usage | None, status: UsageStatus | None, service: Service, *, today: date
-) -> bool | None:
-    """Whether a contact used a service within the period of its reports; None if that is unknown.
+class UsePeriod:
+    """The period within which a service counts as used, as of a usage run; for many contacts.
 
-    The period ends with the report, some days before `today`. Reports that
+    It ends with the service's report, some days before `today`. Reports that
     are too old tell of use within as many days from `today`, and not of its
     absence.
     """
-    if status is None:
-        return None
-    last = service_activity(usage, service)
-    fresh = [report for report in REPORTS_OF[service] if _is_fresh(status, report, today)]
-    if last is None:
-        listed = usage is not None and any(report in usage.reported for report in fresh)
-        return False if listed else None
-    age = (today - last).days
-    if age <= status.period_days:
-        return True
-    lags = [lag for report in fresh if (lag := _age(status, report, today)) is not None]
-    return age - min(lags) <= status.period_days if lags else None
+
+    def __init__(self, status: UsageStatus | None, today: date) -> None:
+        self._services: dict[Service, tuple[frozenset[str], date]] = {}
+        if status is None:
+            return
+        for service, reports in REPORTS_OF.items():
+            ages = {r: age for r in reports if (age := _age(status, r, today)) is not None}
+            fresh = {report: age for report, age in ages.items() if age <= STALE_DAYS}
+            lag = max(0, min(fresh.values(), default=0))
+            begins = today - timedelta(days=status.period_days + lag)
+            self._services[service] = (frozenset(fresh), begins)
+
+    def is_used(self, usage: Usage | None, service: Service) -> bool | None:
+        """Whether a contact used the service within the period; None if that is unknown."""
+        known = self._services.get(service)
+        if usage is None or known is None:
+            return None
+        fresh, begins = known
+        text = usage.last_activity.get(service)
+        last = _day_of_report(text) if text is not None else None
+        if last is not None and last >= begins:
+            return True
+        # of somebody with a date, a fresh report would have shown a later one
+        told = fresh if last is not None else fresh.intersection(usage.reported)
+        return False if told else None
 
 
 def service_activity(usage: Usage | None, service: Service) -> date | None:
@@ -134,6 +146,11 @@ def category(
     if not tells:
         return "unreported"
     return "rarely_used" if age <= rarely_used_days else "unused"
+
+
+@lru_cache(4096)
+def _day_of_report(text: str) -> date | None:
+    return day_of(text)
 
 
 def day_of(text: str | None) -> date | None:

@@ -25,6 +25,7 @@ _ONEDRIVES = (
     # a terabyte or more, which an administrator may extend
     (re.compile(r"SHAREPOINT(ENTERPRISE|STANDARD|LITE)|ONEDRIVE"), None),
 )
+_SIZES = sorted({size for _, size in (*_MAILBOXES, *_ONEDRIVES) if size is not None})
 
 
 class Capacity(msgspec.Struct, frozen=True):
@@ -40,6 +41,13 @@ class Capacity(msgspec.Struct, frozen=True):
     def holds(self, mailbox: int | None, onedrive: int | None) -> bool:
         """Whether there is room for so many bytes; an unknown number of bytes fits."""
         return _fits(mailbox, self.mailbox) and _fits(onedrive, self.onedrive)
+
+
+def room_for(stored: int | None) -> int | None:
+    """The smallest mailbox or OneDrive on offer that so many bytes fit into; None if unknown."""
+    if stored is None:
+        return None
+    return next((size for size in _SIZES if stored <= size), _SIZES[-1] + 1)
 
 
 def _fits(stored: int | None, room: int | None) -> bool:

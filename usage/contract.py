@@ -9,9 +9,9 @@ from graph.permissions import needs_of
 from imports.model import Contact, ContactKind, License
 from usage.activity import (
     Category,
+    UsePeriod,
     covered_services,
     day_of,
-    is_used,
     last_activity,
     service_activity,
 )
@@ -268,9 +268,8 @@ class AccessRow(Contract):
             if view == "7"
             else (*ELEVEN_SERVICES, *(s for s in _MORE_SERVICES if s in covered))
         )
-        uses: dict[Service, bool | None] = {
-            service: is_used(usage, status, service, today=today) for service in services
-        }
+        period = UsePeriod(status, today)
+        uses = {service: period.is_used(usage, service) for service in services}
         last = last_activity(usage, status)
         return cls(
             portal_id=row.portal_id,

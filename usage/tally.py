@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from usage.activity import category, is_used
+from usage.activity import UsePeriod, category
 from usage.hybrid import entitlements_of, hybrid_facts
 from usage.model import Family, FamilyPosition, LicenseUse, Service, ServiceUse, UsageSummary
 from usage.services import services_of_plan
@@ -58,6 +58,7 @@ class Tally:
         known = list(licenses)
         self._status = status
         self._today = today
+        self._period = UsePeriod(status, today)
         self._used_days = used_days
         self._rarely_used_days = rarely_used_days
         self._plans = services_by_plan(known)
@@ -90,7 +91,7 @@ class Tally:
         license_.holders += 1
         for service in included_services(assignment, self._plans):
             counts = license_.services.setdefault(service, ServiceUse())
-            used = is_used(usage, self._status, service, today=self._today)
+            used = self._period.is_used(usage, service)
             counts.used += used is True
             counts.not_used += used is False
             counts.unknown += used is None

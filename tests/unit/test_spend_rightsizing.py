@@ -14,6 +14,7 @@ from spend.annual import Money
 from spend.plans import PlanBook
 from spend.rightsizing import (
     Given,
+    Need,
     Offer,
     Use,
     cheaper_license,
@@ -21,6 +22,7 @@ from spend.rightsizing import (
     offers_of,
 )
 from tests.builders import NOW, make_license, make_plan, make_usage, make_usage_status
+from usage.activity import UsePeriod
 from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, Service
 from usage.services import services_of
 
@@ -59,7 +61,8 @@ def best(
     held: frozenset[SkuId] = frozenset(),
 ) -> SkuId | None:
     cheaper = cheaper_offers(COSTS[sku_id], offers)
-    offer = cheaper_license(Given.by(plans(sku_id)), used, cheaper, held | {sku_id})
+    need = Need.of(Given.by(plans(sku_id)), used)
+    offer = cheaper_license(need, cheaper, held | {sku_id})
     return offer.sku_id if offer is not None else None
 
 
@@ -140,7 +143,7 @@ def test_use_is_that_within_the_period_of_the_reports():
         last_activity={"teams": "2026-04-30", "exchange": "2026-04-28"},
         reported=(ACTIVE_USERS, EMAIL_APPS),
     )
-    found = Use.of(usage, status, NOW.date()).services
+    found = Use.of(usage, UsePeriod(status, NOW.date())).services
     # the reports reach to 29 May
     assert found[Service.TEAMS] is True
     assert found[Service.EXCHANGE] is False
@@ -148,9 +151,9 @@ def test_use_is_that_within_the_period_of_the_reports():
     assert found[Service.OUTLOOK] is False
     assert found[Service.MICROSOFT_365_APPS] is None
     assert found[Service.POWER_BI] is None
-    assert Use.of(make_usage(desktop_outlook=True), status, NOW.date()).desktop_outlook
+    assert Use.of(make_usage(desktop_outlook=True), UsePeriod(status, NOW.date())).desktop_outlook
     apps = make_usage(reported=(ACTIVE_USERS, APP_USAGE))
-    assert Use.of(apps, status, NOW.date()).services[Service.MICROSOFT_365_APPS] is False
+    assert Use.of(apps, UsePeriod(status, NOW.date())).services[Service.MICROSOFT_365_APPS] is False
 
 
 def test_reports_that_microsoft_stopped_refreshing_show_nothing_to_be_unused():
@@ -159,14 +162,14 @@ def test_reports_that_microsoft_stopped_refreshing_show_nothing_to_be_unused():
         last_activity={"teams": "2026-03-20", "exchange": "2026-01-02"},
         reported=(ACTIVE_USERS, APP_USAGE),
     )
-    found = Use.of(usage, stalled, NOW.date()).services
+    found = Use.of(usage, UsePeriod(stalled, NOW.date())).services
     assert found[Service.TEAMS] is True
     assert {found[s] for s in Service if s is not Service.TEAMS} == {None}
 
 
 def test_without_a_usage_run_all_use_is_unknown():
-    assert set(Use.of(make_usage(), None, NOW.date()).services.values()) == {None}
-    assert set(Use.of(None, make_usage_status(), NOW.date()).services.values()) == {None}
+    assert set(Use.of(make_usage(), UsePeriod(None, NOW.date())).services.values()) == {None}
+    assert set(Use.of(None, UsePeriod(make_usage_status(), NOW.date())).services.values()) == {None}
 
 
 @given(
@@ -180,7 +183,7 @@ def test_an_offer_is_cheaper_and_loses_only_what_is_known_to_be_unused(
     monies = {sku: Money(Fraction(cost), "EUR") for sku, cost in costs.items()}
     cost = monies.get(sku_id)
     cheaper = cheaper_offers(cost, offers_of(PLANS, BOOK, monies))
-    offer = cheaper_license(Given.by(plans(sku_id)), Use(known), cheaper, {sku_id})
+    offer = cheaper_license(Need.of(Given.by(plans(sku_id)), Use(known)), cheaper, {sku_id})
     if offer is None:
         return
     assert cost is not None

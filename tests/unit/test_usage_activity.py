@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tests.builders import NOW, make_contact, make_usage, make_usage_status
 from usage.activity import (
+    UsePeriod,
     category,
     covered_services,
     day_of,
     is_inactive,
-    is_used,
     last_activity,
 )
 from usage.model import ACTIVE_USERS, APP_USAGE, EMAIL_APPS, REPORTS_OF, Service
@@ -111,16 +111,16 @@ def test_listed_without_a_date_is_unused_and_not_listed_is_unreported():
 def test_a_service_without_a_source_is_never_said_to_be_unused(service: Service):
     usage = make_usage(reported=(ACTIVE_USERS, APP_USAGE, EMAIL_APPS))
     assert category(usage, STATUS, service, today=TODAY) == "unreported"
-    assert is_used(usage, STATUS, service, today=TODAY) is None
+    assert UsePeriod(STATUS, TODAY).is_used(usage, service) is None
     assert service not in covered_services(STATUS)
 
 
 def test_use_of_a_service_is_yes_no_or_unknown():
     usage = make_usage(last_activity={"teams": days_ago(10), "yammer": days_ago(100)})
-    assert is_used(usage, STATUS, Service.TEAMS, today=TODAY) is True
-    assert is_used(usage, STATUS, Service.YAMMER, today=TODAY) is False
-    assert is_used(usage, STATUS, Service.SHAREPOINT, today=TODAY) is False
-    assert is_used(usage, STATUS, Service.COPILOT, today=TODAY) is None
+    assert UsePeriod(STATUS, TODAY).is_used(usage, Service.TEAMS) is True
+    assert UsePeriod(STATUS, TODAY).is_used(usage, Service.YAMMER) is False
+    assert UsePeriod(STATUS, TODAY).is_used(usage, Service.SHAREPOINT) is False
+    assert UsePeriod(STATUS, TODAY).is_used(usage, Service.COPILOT) is None
 
 
 @pytest.mark.parametrize(("age", "used"), [(3, True), (10, True), (11, False)])
@@ -128,7 +128,7 @@ def test_use_is_that_within_the_period_that_ends_with_the_report(age: int, used:
     # seven days that ended three days ago
     week = make_usage_status(period="D7")
     usage = make_usage(last_activity={"teams": days_ago(age)})
-    assert is_used(usage, week, Service.TEAMS, today=TODAY) is used
+    assert UsePeriod(week, TODAY).is_used(usage, Service.TEAMS) is used
 
 
 def test_an_old_run_proves_recent_activity_only():
@@ -138,9 +138,9 @@ def test_an_old_run_proves_recent_activity_only():
     assert is_inactive(OLD, usage, STATUS, today=late, days=30) is None
     assert is_inactive(OLD, make_usage(), STATUS, today=late, days=30) is None
     short = make_usage_status(period="D30")
-    assert is_used(usage, STATUS, Service.TEAMS, today=late) is True
-    assert is_used(usage, short, Service.TEAMS, today=late) is None
-    assert is_used(usage, short, Service.YAMMER, today=late) is None
+    assert UsePeriod(STATUS, late).is_used(usage, Service.TEAMS) is True
+    assert UsePeriod(short, late).is_used(usage, Service.TEAMS) is None
+    assert UsePeriod(short, late).is_used(usage, Service.YAMMER) is None
     assert category(usage, STATUS, Service.TEAMS, today=late) == "unreported"
     assert category(usage, STATUS, today=late) == "unreported"
 
@@ -150,7 +150,7 @@ def test_the_date_of_one_service_alone_makes_nobody_inactive():
     apps = {"microsoft_365_apps": days_ago(200)}
     usage = make_usage(reported=(APP_USAGE,), last_activity=apps)
     assert is_inactive(OLD, usage, roster, today=TODAY, days=90) is None
-    assert is_used(usage, roster, Service.MICROSOFT_365_APPS, today=TODAY) is False
+    assert UsePeriod(roster, TODAY).is_used(usage, Service.MICROSOFT_365_APPS) is False
     recent = make_usage(reported=(APP_USAGE,), last_activity={"microsoft_365_apps": days_ago(20)})
     assert is_inactive(OLD, recent, roster, today=TODAY, days=90) is False
 
