@@ -8,10 +8,10 @@ import msgspec
 
 from compliance.messages import QUEUE, RecalculationMessage
 from compliance.subject import subject
-from errors import NotFound
 from identifiers import PortalId, RunId
 from monitor.parents import sent_or_failed
 from monitor.run import Run, new_run_id
+from monitor.waiting import remember_waiting, waiting_run
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -25,14 +25,9 @@ async def recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: st
 
     Raises NotFound for a portal that never existed.
     """
-    stored = await ledger.sync_state.read(portal_id, PENDING_KIND)
-    if stored is not None:
-        waiting = RunId(stored.decode())
-        try:
-            if (await ledger.runs.get(waiting)).state == "Queued":
-                return waiting
-        except NotFound:
-            pass
+    waiting = await waiting_run(ledger, portal_id, PENDING_KIND)
+    if waiting is not None:
+        return waiting
     portal = await subject(ledger, portal_id)
     now = ledger.clock()
     run = Run(
@@ -49,5 +44,5 @@ async def recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: st
     message = RecalculationMessage(portal_id, run.run_id)
     async with sent_or_failed(ledger.runs, run, ledger.clock):
         await ledger.queue.send(QUEUE, msgspec.json.encode(message))
-    await ledger.sync_state.write(portal_id, PENDING_KIND, run.run_id.encode())
+    await remember_waiting(ledger, portal_id, PENDING_KIND, run.run_id)
     return run.run_id

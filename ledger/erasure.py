@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from compliance.queueing import recalculate_soon
-from consolidation.queueing import queue_consolidation
+from consolidation.queueing import consolidate_soon
 from errors import Conflict, LeaseLost, NotFound
 from identifiers import PortalId, UserId
 from imports.erasure import Erasures
@@ -73,7 +73,7 @@ async def _forget_findings(ledger: Ledger, portal_id: PortalId, requested_by: st
     for repository in await ledger.consolidation.repositories():
         state = await ledger.consolidation.state(repository)
         if state is not None and portal_id in state.portal_ids:
-            await queue_consolidation(ledger, repository, "queue", requested_by=requested_by)
+            await consolidate_soon(ledger, repository, portal_id, requested_by)
 
 
 async def _erase(

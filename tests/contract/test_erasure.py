@@ -183,6 +183,8 @@ async def test_findings_and_matched_persons_forget_an_erased_person_soon(
     assert await places(settings, person.user_id) >= {"SpendFindings", "ConsolidatedPersons"}
     for each in (portal, twin):
         await erase(ledger, each, person.user_id)
+        # again, which nothing more is queued for
+        await erase(ledger, each, person.user_id)
     queued = [
         run
         for task in ("recalculation", "consolidation")
@@ -193,6 +195,8 @@ async def test_findings_and_matched_persons_forget_an_erased_person_soon(
         ).items
         if run.requested_by == "somebody"
     ]
+    # one for each portal, though each erasure asks for one
+    assert sum(run.task == "consolidation" for run in queued) == 2
     for run in queued:
         if run.task == "consolidation":
             await consolidate(ledger, ConsolidationMessage(repository, run.run_id))
