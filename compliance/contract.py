@@ -7,6 +7,7 @@ from pydantic import Field
 
 from compliance.model import HistoryDay, Position, Reason, Status
 from compliance.remedies import remedy
+from identifiers import PortalId, SkuId
 from web.contract import Contract, Guid, PageQuery, Timestamp
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 class RecalculateRequest(Contract):
     """Which portals to recalculate; all of them if absent."""
 
-    portal_ids: list[Guid] | None = Field(None, min_length=1, max_length=10_000)
+    portal_ids: list[Guid[PortalId]] | None = Field(None, min_length=1, max_length=10_000)
 
 
 class ComplianceQuery(PageQuery):
     """Filters of the list of positions."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
     status: Status | None = None
     managed: bool | None = None
 
@@ -30,8 +31,8 @@ class ComplianceQuery(PageQuery):
 class HistoryQuery(PageQuery):
     """Which license's history, and since which day."""
 
-    portal_id: Guid
-    sku_id: Guid
+    portal_id: Guid[PortalId]
+    sku_id: Guid[SkuId]
     since: date | None = None
 
 

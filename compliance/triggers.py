@@ -60,10 +60,8 @@ async def recalculate_now(
     ledger: composition.Ledger, request: Request[None, RecalculateRequest]
 ) -> Reply:
     """Queues the recalculation under one parent run."""
-    chosen = request.body.portal_ids
-    portal_ids = None if chosen is None else [PortalId(str(portal_id)) for portal_id in chosen]
     run = await service.start_recalculation(
-        ledger, portal_ids, "manual", requested_by=request.caller.label
+        ledger, request.body.portal_ids, "manual", requested_by=request.caller.label
     )
     started = RunStarted.of(run)
     return Reply(started, status=202, location=started.location)
@@ -83,7 +81,7 @@ async def list_compliance(
     """A page of positions, of one portal or all, of one status or any, managed or not."""
     query = request.query
     page = await ledger.positions.list_page(
-        portal_id=PortalId(str(query.portal_id)) if query.portal_id else None,
+        portal_id=query.portal_id,
         status=query.status,
         managed=query.managed,
         top=query.top,
@@ -119,8 +117,8 @@ async def get_compliance_history(
     """A page of days."""
     query = request.query
     page = await ledger.positions.history(
-        PortalId(str(query.portal_id)),
-        SkuId(str(query.sku_id)),
+        query.portal_id,
+        query.sku_id,
         since=query.since,
         top=query.top,
         continuation=query.continuation,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from consolidation.names import RepositoryName
+from identifiers import PortalId
 from web.contract import Contract, Guid
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class ImportRequest(Contract):
 class ImportsRequest(ImportRequest):
     """Which portals to import; all enabled ones if absent."""
 
-    portal_ids: list[Guid] | None = Field(None, min_length=1, max_length=10_000)
+    portal_ids: list[Guid[PortalId]] | None = Field(None, min_length=1, max_length=10_000)
 
 
 class RunStarted(Contract):

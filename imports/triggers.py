@@ -83,11 +83,9 @@ async def start_imports(
     ledger: composition.Ledger, request: Request[None, ImportsRequest]
 ) -> Reply:
     """Queues the imports under one parent run."""
-    chosen = request.body.portal_ids
-    portal_ids = None if chosen is None else [PortalId(str(portal_id)) for portal_id in chosen]
     run = await service.start_imports(
         ledger,
-        portal_ids,
+        request.body.portal_ids,
         "manual",
         clean=request.body.clean,
         repository=request.body.repository,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PortalQuery(PageQuery):
     """Filter by portal."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
 
 
 class ProductsQuery(PortalQuery):

@@ -29,10 +29,6 @@ api = Api()
 Ledger = composition.Ledger
 
 
-def _portal(query: PortalQuery) -> PortalId | None:
-    return PortalId(str(query.portal_id)) if query.portal_id else None
-
-
 def _key(request: Request[Any, Any]) -> tuple[PortalId, SkuId]:
     return PortalId(request.path["portal_id"]), SkuId(request.path["sku_id"])
 
@@ -49,7 +45,7 @@ async def list_licenses(ledger: Ledger, request: Request[PortalQuery, None]) -> 
     """A page of licenses, of one portal or all."""
     query = request.query
     page = await ledger.licenses.list_licenses_page(
-        portal_id=_portal(query), top=query.top, continuation=query.continuation
+        portal_id=query.portal_id, top=query.top, continuation=query.continuation
     )
     now = ledger.clock()
     rows = [LicenseView.of(license_, now) for license_ in page.items]
@@ -120,7 +116,7 @@ async def list_products(ledger: Ledger, request: Request[ProductsQuery, None]) -
     """A page of products, of one portal or all, in one directory or any."""
     query = request.query
     page = await ledger.licenses.list_products_page(
-        portal_id=_portal(query),
+        portal_id=query.portal_id,
         directory=query.directory,
         top=query.top,
         continuation=query.continuation,
@@ -204,7 +200,7 @@ async def list_contacts(ledger: Ledger, request: Request[ContactsQuery, None]) -
     query = request.query
     page = await service.list_contacts(
         ledger,
-        portal_id=_portal(query),
+        portal_id=query.portal_id,
         kind=query.kind,
         blocked=query.blocked,
         search=query.search,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from identifiers import PortalId, RunId
 from monitor.health import CheckState
 from monitor.run import Run, State, Task, Trigger
 from web.contract import Contract, Guid, PageQuery, Timestamp
@@ -14,9 +15,9 @@ class RunsQuery(PageQuery):
     """Filters of the list of runs."""
 
     task: Task | None = None
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
     state: State | None = None
-    parent_run_id: Guid | None = None
+    parent_run_id: Guid[RunId] | None = None
 
 
 class RunErrorView(Contract):

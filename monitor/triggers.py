@@ -8,7 +8,7 @@ import azure.functions as func
 
 import composition
 from errors import NotReady
-from identifiers import PortalId, RunId
+from identifiers import RunId
 from monitor import health, service
 from monitor.contract import CheckView, ReadinessView, RunDetails, RunsQuery, RunView
 from monitor.measure import measure
@@ -37,9 +37,9 @@ async def list_runs(ledger: composition.Ledger, request: Request[RunsQuery, None
         top=query.top,
         continuation=query.continuation,
         task=query.task,
-        portal_id=PortalId(str(query.portal_id)) if query.portal_id else None,
+        portal_id=query.portal_id,
         state=query.state,
-        parent_run_id=RunId(str(query.parent_run_id)) if query.parent_run_id else None,
+        parent_run_id=query.parent_run_id,
     )
     rows = [RunView.of(run) for run in page.items]
     return Reply(PageOf[RunView](value=rows, continuation=page.continuation))

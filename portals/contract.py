@@ -36,14 +36,16 @@ CONSOLIDATE = "Consolidate the portal's repository after each import."
 RECLAMATION_ALLOWED = (
     "Lets licenses be taken back from users; needs LicenseAssignment.ReadWrite.All."
 )
-Exclusions = Annotated[list[Guid], Field(max_length=MAX_EXCLUSIONS)]
+Exclusions = Annotated[list[Guid[SkuId]], Field(max_length=MAX_EXCLUSIONS)]
 
 
 class ClientSecretCredential(Contract):
     """A client secret of the app registration."""
 
     kind: Literal["clientSecret"]
-    secret_id: Guid | None = Field(None, description="The secret's ID, to recognize it in Entra.")
+    secret_id: Guid[str] | None = Field(
+        None, description="The secret's ID, to recognize it in Entra."
+    )
     value: SecretStr = Field(description="The secret's value; kept in Key Vault only.")
     expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
@@ -51,7 +53,7 @@ class ClientSecretCredential(Contract):
         """What the service takes."""
         return ClientSecretInput(
             self.value.get_secret_value(),
-            str(self.secret_id) if self.secret_id else None,
+            self.secret_id,
             self.expires_at,
         )
 
@@ -82,7 +84,9 @@ class DelegatedCredential(Contract):
     """
 
     kind: Literal["delegated"]
-    secret_id: Guid | None = Field(None, description="The secret's ID, to recognize it in Entra.")
+    secret_id: Guid[str] | None = Field(
+        None, description="The secret's ID, to recognize it in Entra."
+    )
     value: SecretStr | None = Field(None, description="The secret's value; kept in Key Vault only.")
     expires_at: Moment | None = Field(None, description="Until when the secret is valid.")
 
@@ -90,7 +94,7 @@ class DelegatedCredential(Contract):
         """What the service takes."""
         return DelegatedInput(
             _revealed(self.value),
-            str(self.secret_id) if self.secret_id else None,
+            self.secret_id,
             self.expires_at,
         )
 
@@ -108,8 +112,8 @@ CredentialRequest = Annotated[
 class ConnectionRequest(Contract):
     """Settings of a connection, saved or not."""
 
-    tenant_id: Guid
-    client_id: Guid
+    tenant_id: Guid[TenantId]
+    client_id: Guid[ClientId]
     cloud: str = Field("AzurePublic", min_length=1, max_length=64)
     credential: CredentialRequest
     tasks: list[UsageTask] = Field([], description="Usage tasks; each needs more permissions.")
@@ -170,11 +174,11 @@ def _portal_input(
     return PortalInput(
         name=name,
         description=description or "",
-        tenant_id=TenantId(str(request.tenant_id)),
-        client_id=ClientId(str(request.client_id)),
+        tenant_id=request.tenant_id,
+        client_id=request.client_id,
         cloud=request.cloud,
         credential=request.credential.input(),
-        exclusions=frozenset(SkuId(str(sku_id)) for sku_id in request.exclusions),
+        exclusions=frozenset(request.exclusions),
         enabled=enabled,
         tasks=frozenset(request.tasks),
         report_period=request.report_period,
@@ -190,8 +194,8 @@ class UpdatePortalRequest(Contract):
 
     name: str | None = Field(None, max_length=1000)
     description: str | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
-    tenant_id: Guid | None = None
-    client_id: Guid | None = None
+    tenant_id: Guid[TenantId] | None = None
+    client_id: Guid[ClientId] | None = None
     cloud: str | None = Field(None, min_length=1, max_length=64)
     credential: CredentialRequest | None = None
     exclusions: Exclusions | None = None
@@ -208,13 +212,11 @@ class UpdatePortalRequest(Contract):
         return PortalChange(
             name=self.name,
             description=self.description,
-            tenant_id=TenantId(str(self.tenant_id)) if self.tenant_id else None,
-            client_id=ClientId(str(self.client_id)) if self.client_id else None,
+            tenant_id=self.tenant_id,
+            client_id=self.client_id,
             cloud=self.cloud,
             credential=self.credential.input() if self.credential else None,
-            exclusions=frozenset(SkuId(str(sku_id)) for sku_id in self.exclusions)
-            if self.exclusions is not None
-            else None,
+            exclusions=frozenset(self.exclusions) if self.exclusions is not None else None,
             enabled=self.enabled,
             tasks=frozenset(self.tasks) if self.tasks is not None else None,
             report_period=self.report_period,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import composition
-from identifiers import PortalId, SkuId
+from identifiers import PortalId
 from portals import authorization, exclusions, service, testing
 from portals.contract import (
     AuthorizationView,
@@ -215,11 +215,10 @@ async def list_available_licenses_unsaved(
 )
 async def set_exclusions(ledger: Ledger, request: Request[None, ExclusionsRequest]) -> Reply:
     """The portal with its new exclusions."""
-    chosen = frozenset(SkuId(str(sku_id)) for sku_id in request.body.exclusions)
     portal = await service.update_portal(
         ledger,
         PortalId(request.path["portal_id"]),
-        PortalChange(exclusions=chosen),
+        PortalChange(exclusions=frozenset(request.body.exclusions)),
         if_match=request.if_match,
     )
     return Reply(_view(ledger, portal), etag=portal.etag)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from compliance.model import PathKind
 from errors import InvalidInput
-from identifiers import GroupId, PortalId, SkuId, UserId
+from identifiers import GroupId, PortalId, ReclamationId, SkuId, UserId
 from reclamation.model import (
     AuditAction,
     AuditEntry,
@@ -62,8 +62,8 @@ class RuleRequest(Contract):
 class ExclusionsRequest(Contract):
     """Who keeps everything."""
 
-    contact_ids: list[Guid] = Field([], max_length=5000)
-    group_ids: list[Guid] = Field(
+    contact_ids: list[Guid[UserId]] = Field([], max_length=5000)
+    group_ids: list[Guid[GroupId]] = Field(
         [], max_length=50, description="Members of these groups of the tenant, nested ones too."
     )
     departments: list[Department] = Field([], max_length=500, description="In any case.")
@@ -71,8 +71,8 @@ class ExclusionsRequest(Contract):
     def exclusions(self) -> "Exclusions":
         """What the service takes."""
         return Exclusions(
-            frozenset(UserId(str(contact_id)) for contact_id in self.contact_ids),
-            tuple(dict.fromkeys(GroupId(str(group_id)) for group_id in self.group_ids)),
+            frozenset(self.contact_ids),
+            tuple(dict.fromkeys(self.group_ids)),
             tuple(dict.fromkeys(self.departments)),
         )
 
@@ -84,8 +84,8 @@ def _nobody() -> "ExclusionsRequest":
 class PreviewReclamationRequest(Contract):
     """What to preview: chosen licenses, or all of a user's; one of the two must be said."""
 
-    portal_id: Guid
-    sku_ids: list[Guid] | None = Field(None, min_length=1, max_length=500)
+    portal_id: Guid[PortalId]
+    sku_ids: list[Guid[SkuId]] | None = Field(None, min_length=1, max_length=500)
     all_licenses: bool = Field(
         False, description="All Microsoft licenses of a user that the portal imports."
     )
@@ -102,10 +102,8 @@ class PreviewReclamationRequest(Contract):
             )
         chosen = self.sku_ids
         return PreviewRequest(
-            PortalId(str(self.portal_id)),
-            None
-            if chosen is None
-            else tuple(dict.fromkeys(SkuId(str(sku_id)) for sku_id in chosen)),
+            self.portal_id,
+            None if chosen is None else tuple(dict.fromkeys(chosen)),
             self.rule.rule(),
             self.exclusions.exclusions(),
         )
@@ -114,13 +112,13 @@ class PreviewReclamationRequest(Contract):
 class ExecuteReclamationRequest(Contract):
     """Which preview to execute."""
 
-    preview_id: Guid
+    preview_id: Guid[ReclamationId]
 
 
 class ReclamationsQuery(PageQuery):
     """Filter of the list of reclamations."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
 
 
 class ItemsQuery(PageQuery):

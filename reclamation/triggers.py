@@ -9,7 +9,7 @@ import azure.functions as func
 import msgspec
 
 import composition
-from identifiers import PortalId, ReclamationId
+from identifiers import ReclamationId
 from monitor.boundary import settle
 from reclamation import service
 from reclamation.contract import (
@@ -82,9 +82,8 @@ async def execute_reclamation(
     ledger: composition.Ledger, request: Request[None, ExecuteReclamationRequest]
 ) -> Reply:
     """Queues the execution; each user is read again before anything is taken."""
-    reclamation_id = ReclamationId(str(request.body.preview_id))
     reclamation, run = await service.execute(
-        ledger, reclamation_id, requested_by=request.caller.label
+        ledger, request.body.preview_id, requested_by=request.caller.label
     )
     started = ReclamationStarted.of(reclamation, run)
     return Reply(started, status=202, location=started.location)
@@ -122,7 +121,7 @@ async def list_reclamations(
     """A page of reclamations, of one portal or all."""
     query = request.query
     page = await ledger.reclamations.list_page(
-        portal_id=PortalId(str(query.portal_id)) if query.portal_id else None,
+        portal_id=query.portal_id,
         top=query.top,
         continuation=query.continuation,
     )

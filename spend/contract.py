@@ -8,6 +8,7 @@ from pydantic import Field
 
 from compliance.model import PathKind, Reason, Status
 from errors import InvalidInput
+from identifiers import PortalId, SkuId
 from spend.annual import Money, shown
 from spend.chargeback import Charge, ChargeKind
 from spend.forecast import DayCount, Forecast, State, Trend
@@ -123,7 +124,7 @@ class ContractView(Contract):
 class SpendQuery(PageQuery):
     """Filter by portal."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
 
 
 class CostView(Contract):
@@ -221,7 +222,7 @@ class SpendView(Contract):
 class PortalFilter(Contract):
     """Filter by portal; all of them if absent."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
 
 
 class CurrencyTotalsView(Contract):
@@ -310,7 +311,7 @@ class ChargeView(Contract):
 class FindingsQuery(SpendQuery):
     """Filters of lists of seats."""
 
-    sku_id: Guid | None = None
+    sku_id: Guid[SkuId] | None = None
 
 
 class WasteQuery(FindingsQuery):

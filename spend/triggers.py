@@ -31,8 +31,7 @@ from spend.contract import (
     WhatIfView,
     projection,
 )
-from spend.model import Finding
-from web.contract import Guid, PageOf
+from web.contract import PageOf
 from web.operation import Api, Reply, Request
 from web.paging import page_of
 
@@ -44,10 +43,6 @@ _CONTRACT = "licenses/{portal_id}/{sku_id}/contract"
 
 def _ids(path: Mapping[str, str]) -> tuple[PortalId, SkuId]:
     return PortalId(path["portal_id"]), SkuId(path["sku_id"])
-
-
-def _portal(portal_id: Guid | None) -> PortalId | None:
-    return PortalId(str(portal_id)) if portal_id is not None else None
 
 
 @api.operation(
@@ -120,7 +115,7 @@ async def list_spend(ledger: Ledger, request: Request[SpendQuery, None]) -> Repl
     """A page of licenses."""
     query = request.query
     found, continuation = await service.list_spend(
-        ledger, _portal(query.portal_id), top=query.top, continuation=query.continuation
+        ledger, query.portal_id, top=query.top, continuation=query.continuation
     )
     rows = [SpendView.of(spend) for spend in found]
     return Reply(PageOf[SpendView](value=rows, continuation=continuation))
@@ -136,7 +131,7 @@ async def list_spend(ledger: Ledger, request: Request[SpendQuery, None]) -> Repl
 )
 async def get_spend_summary(ledger: Ledger, request: Request[PortalFilter, None]) -> Reply:
     """The sums by currency."""
-    found = await service.summary(ledger, _portal(request.query.portal_id))
+    found = await service.summary(ledger, request.query.portal_id)
     return Reply(SpendSummaryView.of(found))
 
 
@@ -151,15 +146,11 @@ async def get_spend_summary(ledger: Ledger, request: Request[PortalFilter, None]
 async def list_charges(ledger: Ledger, request: Request[ChargebackQuery, None]) -> Reply:
     """A page of charges."""
     query = request.query
-    charges = await service.charges(ledger, _portal(query.portal_id), query.dimension)
+    charges = await service.charges(ledger, query.portal_id, query.dimension)
     rows, continuation = page_of(charges, query)
     return Reply(
         PageOf[ChargeView](value=[ChargeView.of(row) for row in rows], continuation=continuation)
     )
-
-
-def _on(query: FindingsQuery, finding: Finding) -> bool:
-    return query.sku_id is None or finding.sku_id == str(query.sku_id)
 
 
 @api.operation(
@@ -176,10 +167,10 @@ async def list_wasted_seats(ledger: Ledger, request: Request[WasteQuery, None]) 
     found, continuation = await service.list_findings(
         ledger,
         "waste",
-        _portal(query.portal_id),
+        query.portal_id,
         top=query.top,
         continuation=query.continuation,
-        matches=lambda f: _on(query, f) and query.cause in (None, f.cause),
+        matches=lambda f: query.sku_id in (None, f.sku_id) and query.cause in (None, f.cause),
     )
     rows = [WastedSeatView.of(seat) for seat in found]
     return Reply(PageOf[WastedSeatView](value=rows, continuation=continuation))
@@ -199,10 +190,10 @@ async def list_overlaps(ledger: Ledger, request: Request[OverlapQuery, None]) ->
     found, continuation = await service.list_findings(
         ledger,
         "overlap",
-        _portal(query.portal_id),
+        query.portal_id,
         top=query.top,
         continuation=query.continuation,
-        matches=lambda f: _on(query, f) and query.kind in (None, f.overlap),
+        matches=lambda f: query.sku_id in (None, f.sku_id) and query.kind in (None, f.overlap),
     )
     rows = [OverlapView.of(seat) for seat in found]
     return Reply(PageOf[OverlapView](value=rows, continuation=continuation))
@@ -222,10 +213,10 @@ async def list_right_sizing(ledger: Ledger, request: Request[FindingsQuery, None
     found, continuation = await service.list_findings(
         ledger,
         "right_sizing",
-        _portal(query.portal_id),
+        query.portal_id,
         top=query.top,
         continuation=query.continuation,
-        matches=lambda f: _on(query, f),
+        matches=lambda f: query.sku_id in (None, f.sku_id),
     )
     rows = [RightSizingView.of(seat) for seat in found]
     return Reply(PageOf[RightSizingView](value=rows, continuation=continuation))
@@ -261,7 +252,7 @@ async def list_alternatives(ledger: Ledger, request: Request[WhatIfQuery, None])
 async def list_renewals(ledger: Ledger, request: Request[RenewalsQuery, None]) -> Reply:
     """A page of days, each with when the license runs out by its trend."""
     query = request.query
-    found = await service.list_renewals(ledger, _portal(query.portal_id), query.days)
+    found = await service.list_renewals(ledger, query.portal_id, query.days)
     rows, continuation = page_of(found, query)
     today = ledger.clock().date()
     return Reply(

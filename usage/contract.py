@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from graph.permissions import needs_of
+from identifiers import PortalId, SkuId
 from imports.model import Contact, ContactKind, License
 from usage.activity import (
     Category,
@@ -67,8 +68,8 @@ _MORE_SERVICES = (Service.DYNAMICS_365, Service.COPILOT)
 class UsageQuery(PageQuery):
     """Filters of lists of contacts with their usage."""
 
-    portal_id: Guid | None = None
-    sku_id: Guid | None = Field(None, description="Only holders of this license.")
+    portal_id: Guid[PortalId] | None = None
+    sku_id: Guid[SkuId] | None = Field(None, description="Only holders of this license.")
     inactive: bool | None = Field(
         None, description="Only contacts known to be inactive, or known not to be."
     )
@@ -83,20 +84,20 @@ class AccessQuery(UsageQuery):
 class DevicesQuery(PageQuery):
     """Filters of the list of devices."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
     installed: Family | None = Field(None, description="Only devices with this family installed.")
 
 
 class PortalPageQuery(PageQuery):
     """Paging of what there is a few of per portal."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
 
 
 class HybridContactsQuery(PageQuery):
     """Filters of the contacts behind hybrid positions."""
 
-    portal_id: Guid | None = None
+    portal_id: Guid[PortalId] | None = None
     family: Family | None = None
     position: Position | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from uuid import UUID
 
 import azure.functions as func
 import msgspec
@@ -160,7 +159,7 @@ async def list_devices(ledger: Ledger, request: Request[DevicesQuery, None]) -> 
     query = request.query
     page = await queries.list_devices(
         ledger,
-        portal_id=_portal(query.portal_id),
+        portal_id=query.portal_id,
         family=query.installed,
         top=query.top,
         continuation=query.continuation,
@@ -183,7 +182,7 @@ async def list_hybrid_positions(ledger: Ledger, request: Request[PortalPageQuery
     query = request.query
     found, continuation = await queries.list_hybrid_positions(
         ledger,
-        portal_id=_portal(query.portal_id),
+        portal_id=query.portal_id,
         top=query.top,
         continuation=query.continuation,
     )
@@ -206,7 +205,7 @@ async def list_hybrid_contacts(
     query = request.query
     found, continuation = await queries.list_hybrid_contacts(
         ledger,
-        portal_id=_portal(query.portal_id),
+        portal_id=query.portal_id,
         family=query.family,
         position=query.position,
         top=query.top,
@@ -221,8 +220,8 @@ async def _used_contacts(
 ) -> tuple[list[queries.UsedContact], str | None]:
     return await queries.list_used_contacts(
         ledger,
-        portal_id=_portal(query.portal_id),
-        sku_id=SkuId(str(query.sku_id)) if query.sku_id else None,
+        portal_id=query.portal_id,
+        sku_id=query.sku_id,
         inactive=query.inactive,
         top=query.top,
         continuation=query.continuation,
@@ -231,10 +230,6 @@ async def _used_contacts(
 
 async def _portals(ledger: Ledger, query: PortalPageQuery) -> tuple[list[Portal], str | None]:
     if query.portal_id is not None:
-        return [await ledger.portals.get(PortalId(str(query.portal_id)))], None
+        return [await ledger.portals.get(query.portal_id)], None
     page = await ledger.portals.list_page(top=query.top, continuation=query.continuation)
     return page.items, page.continuation
-
-
-def _portal(portal_id: UUID | None) -> PortalId | None:
-    return PortalId(str(portal_id)) if portal_id else None

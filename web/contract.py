@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -46,7 +45,9 @@ def _dashed(value: object) -> object:
     return guid
 
 
-Guid = Annotated[UUID, BeforeValidator(_dashed)]
+Id = TypeVar("Id", bound=str)
+# `Guid[PortalId]` takes the one form of a GUID that addresses take, and gives it in lower case.
+Guid = Annotated[Id, BeforeValidator(_dashed), Field(json_schema_extra={"format": "uuid"})]
 
 
 class Contract(BaseModel):
