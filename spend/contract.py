@@ -436,8 +436,8 @@ class RightSizingView(SeatView):
 class WhatIfQuery(PageQuery):
     """Which license to replace."""
 
-    portal_id: Guid
-    sku_id: Guid
+    portal_id: Guid[PortalId]
+    sku_id: Guid[SkuId]
 
 
 class LostServiceView(Contract):

@@ -234,7 +234,7 @@ async def list_right_sizing(ledger: Ledger, request: Request[FindingsQuery, None
 async def list_alternatives(ledger: Ledger, request: Request[WhatIfQuery, None]) -> Reply:
     """A page of the portal's other licenses, those that fit most seats first."""
     query = request.query
-    found = await service.what_if(ledger, PortalId(str(query.portal_id)), SkuId(str(query.sku_id)))
+    found = await service.what_if(ledger, query.portal_id, query.sku_id)
     rows, continuation = page_of(found, query)
     return Reply(
         PageOf[WhatIfView](value=[WhatIfView.of(row) for row in rows], continuation=continuation)
