@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 async def run_all(work: Iterable[Coroutine[Any, Any, Result]], *, at_once: int) -> list[Result]:
@@ -34,3 +35,12 @@ async def run_all(work: Iterable[Coroutine[Any, Any, Result]], *, at_once: int) 
         # raised here, so that it keeps the cause it came with
         raise first
     return [task.result() for task in tasks]
+
+
+async def both(
+    one: Coroutine[Any, Any, Result], other: Coroutine[Any, Any, Other]
+) -> tuple[Result, Other]:
+    """The two results; failures are as with `run_all`."""
+    work: tuple[Coroutine[Any, Any, Any], ...] = (one, other)
+    first, second = await run_all(work, at_once=2)
+    return first, second

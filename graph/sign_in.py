@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -29,6 +30,7 @@ class RenewableCredential:
     def __init__(self, make: Callable[[], ClientSecretCredential | CertificateCredential]) -> None:
         self._make = make
         self._made = [make()]
+        self._asking = asyncio.Lock()
 
     async def get_token(
         self,
@@ -38,10 +40,11 @@ class RenewableCredential:
         enable_cae: bool = False,
         **options: Any,
     ) -> AccessToken:
-        """The token kept, or a new one."""
-        return await self._made[-1].get_token(
-            *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **options
-        )
+        """The token kept, or a new one; who asks at the same time gets the same."""
+        async with self._asking:
+            return await self._made[-1].get_token(
+                *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **options
+            )
 
     def renew(self) -> None:
         """Lets the next token be a new one: a tenant may withdraw one before its end."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from catalogue.service import titles
+from concurrency import both
 from errors import GraphError, PermissionMissing
 from graph.deleted_users import deleted_user_licenses
 from graph.groups import licensed_groups
@@ -16,7 +17,7 @@ from graph.models import CompanySubscription, SubscribedSku
 from graph.rooms import room_addresses
 from graph.subscribed_skus import subscribed_skus
 from graph.subscriptions import company_subscriptions
-from identifiers import SkuId
+from identifiers import PortalId, SkuId
 from imports.model import Group
 from imports.reconcile import (
     LicenseChanges,
@@ -114,12 +115,23 @@ async def apply_directory(
     ledger: Ledger, portal: Portal, directory: Directory, clean: bool, recorder: RunRecorder
 ) -> LicenseChanges:
     """Makes licenses, products and groups of the portal say what was read."""
+    changes, _ = await both(
+        _apply_licenses(ledger, portal, directory, clean, recorder),
+        _apply_groups(ledger, portal.portal_id, directory.groups),
+    )
+    return changes
+
+
+async def _apply_licenses(
+    ledger: Ledger, portal: Portal, directory: Directory, clean: bool, recorder: RunRecorder
+) -> LicenseChanges:
     portal_id = portal.portal_id
     now = ledger.clock()
-    stored = {
-        license_.sku_id: license_ for license_ in await ledger.licenses.list_licenses(portal_id)
-    }
-    names = await titles(ledger)
+    (licenses, products), names = await both(
+        both(ledger.licenses.list_licenses(portal_id), ledger.licenses.list_products(portal_id)),
+        titles(ledger),
+    )
+    stored = {license_.sku_id: license_ for license_ in licenses}
     changes = reconcile_licenses(
         portal_id,
         stored,
@@ -132,16 +144,9 @@ async def apply_directory(
         clean=clean,
     )
     await ledger.licenses.upsert_licenses(changes.upserts)
-    products = {
-        product.sku_id: product for product in await ledger.licenses.list_products(portal_id)
-    }
-    renewed = reconcile_products(portal_id, portal.name, products, changes.upserts, now=now)
+    known = {product.sku_id: product for product in products}
+    renewed = reconcile_products(portal_id, portal.name, known, changes.upserts, now=now)
     await ledger.licenses.upsert_products(renewed)
-    if directory.groups is not None:
-        known = await ledger.groups.list_groups(portal_id)
-        written, gone = reconcile_groups(known, directory.groups)
-        await ledger.groups.upsert_groups(portal_id, written)
-        await ledger.groups.delete_groups(portal_id, gone)
     if clean and not changes.held:
         await _delete_gone(ledger, portal, changes, recorder)
     new = sum(1 for license_ in changes.upserts if license_.sku_id not in stored)
@@ -150,6 +155,13 @@ async def apply_directory(
     recorder.set_count("licenses_removed", changes.removed)
     recorder.set_count("products_changed", len(renewed))
     return changes
+
+
+async def _apply_groups(ledger: Ledger, portal_id: PortalId, seen: list[Group] | None) -> None:
+    if seen is not None:
+        written, gone = reconcile_groups(await ledger.groups.list_groups(portal_id), seen)
+        await ledger.groups.upsert_groups(portal_id, written)
+        await ledger.groups.delete_groups(portal_id, gone)
 
 
 async def _delete_gone(

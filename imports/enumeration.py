@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from concurrency import run_all
+from concurrency import both, run_all
 from graph.users import delta_link_from_now, user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
 from imports.buffer import ContactBuffer
@@ -94,6 +94,20 @@ class Enumeration:
         self._out_of_time = out_of_time
         self._buffer_bytes = buffer_bytes if buffer_bytes is not None else BUFFER_BYTES
         self._buffer = ContactBuffer()
+        self._checkpoint = Checkpoint(recorder.run.run_id)
+
+    async def begin(self, graph: GraphClient, previous_count: int) -> None:
+        """Finds where to go on, and lets Graph take note of where changes begin.
+
+        `previous_count` is that of the contacts there were. Raises GraphError.
+        """
+        checkpoint = await self._resume()
+        minimum = self._ledger.settings.delta_minimum_contacts
+        if checkpoint.delta_link is None and (not previous_count or previous_count >= minimum):
+            checkpoint = msgspec.structs.replace(
+                checkpoint, delta_link=await delta_link_from_now(graph)
+            )
+        self._checkpoint = checkpoint
 
     async def run(
         self,
@@ -104,32 +118,34 @@ class Enumeration:
         previous_count: int,
         clean: bool,
     ) -> EnumerationResult:
-        """Reads every user and makes the contacts and consumers say the same.
+        """Reads every user and makes the contacts and consumers say the same; `begin` comes first.
 
         Raises OutOfTime after saving where to go on, and GraphError when the
         tenant cannot be read to the end; stored contacts are untouched then.
         """
-        checkpoint = await self._resume()
-        minimum = self._ledger.settings.delta_minimum_contacts
-        if checkpoint.delta_link is None and (not previous_count or previous_count >= minimum):
-            checkpoint = msgspec.structs.replace(
-                checkpoint, delta_link=await delta_link_from_now(graph)
-            )
+        contacts, consumers = self._ledger.contacts, self._ledger.consumers
+        checkpoint = self._checkpoint
         if checkpoint.layout is None:
             checkpoint = await self._read(graph, checkpoint, rooms, excluded)
-            checkpoint = await self._plan(checkpoint, previous_count, clean)
+        # whatever happens while contacts are replaced, the next import reads all again
+        _, standing = await both(
+            self._ledger.sync_state.delete(self._portal_id, DELTA_KIND),
+            contacts.standing(self._portal_id),
+        )
+        current, overlay = standing if standing is not None else (None, NOTHING)
+        if checkpoint.layout is None:
+            checkpoint = await self._plan(checkpoint, current, previous_count, clean)
         layout = checkpoint.layout
         assert layout is not None  # noqa: S101 - set by _plan
-        # whatever happens while contacts are replaced, the next import reads all again
-        await self._ledger.sync_state.delete(self._portal_id, DELTA_KIND)
-        await self._apply(checkpoint, layout)
-        contacts = self._ledger.contacts
+        await self._apply(checkpoint, layout, overlay if layout == current else NOTHING)
         await contacts.save_layout(self._portal_id, layout)
-        await contacts.delete_other_layouts(self._portal_id, layout)
-        await self._ledger.consumers.delete_other_layouts(self._portal_id, layout)
-        # in this order: a checkpoint must never outlive a chunk that it names
-        await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
+        await both(
+            contacts.delete_other_layouts(self._portal_id, layout),
+            consumers.delete_other_layouts(self._portal_id, layout),
+        )
         if checkpoint.chunks:
+            # in this order: a checkpoint must never outlive a chunk that it names
+            await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
             await self._ledger.staging.clear(self._portal_id)
         return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen, checkpoint.delta_link)
 
@@ -189,8 +205,9 @@ class Enumeration:
             self._portal_id, CHECKPOINT_KIND, msgspec.json.encode(checkpoint)
         )
 
-    async def _plan(self, checkpoint: Checkpoint, previous_count: int, clean: bool) -> Checkpoint:
-        current = await self._ledger.contacts.layout(self._portal_id)
+    async def _plan(
+        self, checkpoint: Checkpoint, current: Layout | None, previous_count: int, clean: bool
+    ) -> Checkpoint:
         hold_percent = self._ledger.settings.removal_hold_percent
         held = dropped_too_far(previous_count, checkpoint.seen, hold_percent)
         # a clean import accepts any drop but the one to nothing
@@ -201,17 +218,12 @@ class Enumeration:
         checkpoint = msgspec.structs.replace(checkpoint, layout=layout, keep_unseen=keep_unseen)
         return await self._spill(checkpoint) if checkpoint.chunks else checkpoint
 
-    async def _apply(self, checkpoint: Checkpoint, layout: Layout) -> None:
-        standing = await self._ledger.contacts.standing(self._portal_id)
-        overlay = standing[1] if standing is not None and standing[0] == layout else NOTHING
+    async def _apply(self, checkpoint: Checkpoint, layout: Layout, overlay: Overlay) -> None:
         for start in range(checkpoint.applied, len(layout.partitions), _PARTITIONS_TOGETHER):
             partitions = layout.partitions[start : start + _PARTITIONS_TOGETHER]
-            blocks, indexes = await run_all(
-                (
-                    store.digests(self._portal_id, layout, partitions)
-                    for store in (self._ledger.contacts, self._ledger.consumers)
-                ),
-                at_once=2,
+            blocks, indexes = await both(
+                self._ledger.contacts.digests(self._portal_id, layout, partitions),
+                self._ledger.consumers.digests(self._portal_id, layout, partitions),
             )
             await run_all(
                 (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from concurrency import both
 from errors import LeaseLost, LedgerError
 from imports.changes import DELTA_KIND, DeltaState, UserChanges, apply_changes, read_changes
 from imports.directory import apply_directory, read_directory
@@ -37,12 +38,14 @@ async def import_tenant(ledger: Ledger, message: ImportMessage, recorder: RunRec
     failures; what the tenant or the credential does wrong fails the run.
     """
     try:
-        portal = await ledger.portals.get(message.portal_id)
+        portal, previous = await both(
+            ledger.portals.get(message.portal_id), ledger.sync_state.summary(message.portal_id)
+        )
         material = await ledger.credentials.read(portal.credential)
         cloud = ledger.settings.cloud(portal.cloud)
         async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
             try:
-                error = await _import_from(ledger, portal, graph, message.clean, recorder)
+                error = await _import_from(ledger, portal, graph, previous, message.clean, recorder)
             finally:
                 # an import that was handed over has counted before
                 recorder.count("graph_requests", graph.counts.requests)
@@ -59,10 +62,14 @@ async def import_tenant(ledger: Ledger, message: ImportMessage, recorder: RunRec
 
 
 async def _import_from(
-    ledger: Ledger, portal: Portal, graph: GraphClient, clean: bool, recorder: RunRecorder
+    ledger: Ledger,
+    portal: Portal,
+    graph: GraphClient,
+    previous: ImportSummary | None,
+    clean: bool,
+    recorder: RunRecorder,
 ) -> RunError | None:
     deadline = time.monotonic() + ledger.settings.import_time_budget_seconds
-    previous = await ledger.sync_state.summary(portal.portal_id)
     held: bool | None = None
     # whoever asks for an import by hand wants what delta queries do not tell, too
     if previous is not None and recorder.run.trigger == "timer" and not clean:
@@ -136,15 +143,18 @@ async def _read_in_full(
 ) -> bool:
     """Whether removals were held back."""
     began = ledger.clock()
-    directory = await read_directory(graph, recorder)
+    previous_count = previous.contact_count if previous else 0
     enumeration = Enumeration(
         ledger, portal.portal_id, recorder, lambda: time.monotonic() > deadline
+    )
+    directory, _ = await both(
+        read_directory(graph, recorder), enumeration.begin(graph, previous_count)
     )
     result = await enumeration.run(
         graph,
         rooms=directory.rooms or frozenset(),
         excluded=portal.exclusions,
-        previous_count=previous.contact_count if previous else 0,
+        previous_count=previous_count,
         clean=clean,
     )
     recorder.set_count("contacts", result.contact_count)

@@ -222,8 +222,7 @@ class Tables:
         ranges = [(prefix, prefix + "\uffff")]
         if keep_prefix is not None:
             ranges = [(prefix, keep_prefix), (keep_prefix + "\uffff", prefix + "\uffff")]
-        for low, high in ranges:
-            await self.delete_range(name, low, high)
+        await run_all((self.delete_range(name, *bounds) for bounds in ranges), at_once=2)
 
     async def delete_range(self, name: str, low: str, high: str) -> None:
         """Deletes all rows whose PartitionKey is at least `low` and less than `high`."""

@@ -92,6 +92,7 @@ async def enumerate_users(ledger: Ledger, portal: Portal, run: Run, budget: Budg
         ClientSecretMaterial(SECRET),
     )
     async with opened as graph:
+        await enumeration.begin(graph, 0)
         return await enumeration.run(graph, rooms=(), excluded=(), previous_count=0, clean=False)
 
 

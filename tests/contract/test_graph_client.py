@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from concurrency import both
 from errors import (
     ClientAssertionFailed,
     CredentialMissing,
@@ -89,6 +90,17 @@ async def test_every_read_of_an_import(cloud: Control, settings: Settings):
         resumed = [page async for page in user_pages(graph, resume_from=pages[0].next_link)]
         assert len(resumed) == 2
         assert graph.counts.requests == 11
+
+
+async def test_reads_that_begin_at_once_share_one_token(cloud: Control, settings: Settings):
+    tenant = Tenant(cloud, settings)
+    cloud.call("reset-counters")
+    async with tenant.open() as graph:
+        skus, groups = await both(subscribed_skus(graph), licensed_groups(graph))
+    assert skus
+    assert groups == []
+    tokens = [n for request, n in cloud.counters().items() if "oauth2" in request]
+    assert tokens == [1]
 
 
 async def test_a_certificate_signs_in_with_the_real_library(cloud: Control, settings: Settings):
