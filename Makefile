@@ -56,7 +56,7 @@ clean: ## remove everything that the commands made
 	@rm -rf $(VENV) .tools .run .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+$(VENV)/.installed: requirements.txt constraints.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) cannot make a virtual environment; on Debian, install python3-venv." >&2; exit 1; }
@@ -93,7 +93,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@touch $@
 
 # What the function app has in Azure, and nothing else.
-.tools/runtime/.installed: requirements.txt | $(VENV)/.installed
+.tools/runtime/.installed: requirements.txt constraints.txt | $(VENV)/.installed
 	@echo "Installing the app's own packages apart …"
 	@rm -rf .tools/runtime
 	@$(RUN) -m venv --without-pip .tools/runtime

@@ -1,13 +1,14 @@
 """What azd uploads is the app whole, and nothing else."""
 
 import ast
+import re
 import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.infra.bicep import ROOT
 
-READ_BY_THE_HOST = {"function_app.py", "host.json", "requirements.txt"}
+READ_BY_THE_HOST = {"function_app.py", "host.json", "requirements.txt", "constraints.txt"}
 
 
 def top_level() -> set[str]:
@@ -60,5 +61,11 @@ def test_nothing_is_deployed_but_code_and_what_the_host_reads() -> None:
 
 
 def test_the_packages_that_are_installed_in_azure_are_pinned() -> None:
-    for line in (ROOT / "requirements.txt").read_text().split():
-        assert "==" in line
+    first, *pins = (ROOT / "requirements.txt").read_text().splitlines()
+    assert first == "-c constraints.txt"
+    heading, *more = (ROOT / "constraints.txt").read_text().splitlines()
+    assert heading.startswith("#")
+    for line in pins + more:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+    names = [line.partition("==")[0] for line in pins + more]
+    assert len(set(names)) == len(names)
