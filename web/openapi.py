@@ -11,7 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from exports.negotiation import MEDIA_TYPES
 from web.contract import PageQuery, Problem
-from web.operation import GUID_PATH_PARAMETERS, Operation
+from web.operation import Operation
+from web.reading import GUID_PATH_PARAMETERS
 
 _REFERENCES = "#/components/schemas/{model}"
 _STATUS_TEXTS = {

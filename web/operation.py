@@ -1,4 +1,4 @@
-"""Declares HTTP operations: parse, call the handler, render; every error becomes a problem."""
+"""Declares HTTP operations: read, call the handler, render; every error becomes a problem."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import azure.functions as func
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import composition
-from errors import BodyTooLarge, InvalidInput, LedgerError
+from errors import LedgerError
 from exports.columns import row_model
-from exports.negotiation import FileFormat, Format, chosen_format
-from identifiers import canonical_guid
+from exports.negotiation import FileFormat
 from web.caller import NOBODY, SAFE_METHODS, Caller, authorized, checked_access, platform_guards
-from web.continuation import binding_of, decode_continuation, encode_continuation
-from web.contract import Contract, PageOf, PageQuery
+from web.continuation import encode_continuation
+from web.contract import Contract, PageOf
 from web.files import file_of_list
-from web.problem import invalid_input, problem_response, unexpected_response
+from web.problem import problem_response, unexpected_response
+from web.reading import (
+    read_body,
+    read_form,
+    read_if_match,
+    read_parameters,
+    read_path,
+    read_query,
+)
 
 audit = logging.getLogger("ledger365.audit")
-
-MAX_BODY_BYTES = 1_000_000
-GUID_PATH_PARAMETERS = frozenset(
-    {"portal_id", "sku_id", "user_id", "run_id", "webhook_id", "reclamation_id"}
-)
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -183,13 +185,13 @@ async def _answer(
             if operation.anonymous
             else authorized(req.headers, req.method, operation.role, checked_access())
         )
-        path = _path(req.route_params)
-        given = _given(operation, req.params)
-        form = _form(operation, given, req.headers.get("Accept"))
-        query, binding = _query(operation, given)
-        body = _body(operation, req.get_body())
+        path = read_path(req.route_params)
+        given = read_parameters(operation, req.params)
+        form = read_form(operation, given, req.headers.get("Accept"))
+        query, binding = read_query(operation, given)
+        body = read_body(operation, req.get_body())
         ledger = await composition.ledger()
-        if_match = _if_match(req.headers.get("If-Match"))
+        if_match = read_if_match(req.headers.get("If-Match"))
         if_absent = req.headers.get("If-None-Match", "").strip() == "*"
         url = req.url.partition("?")[0]
         request = Request(path, query, body, if_match, req.method, caller, url, if_absent)
@@ -212,36 +214,6 @@ async def _answer(
     except Exception:  # noqa: BLE001 - the trigger boundary
         return unexpected_response(operation.name)
     return _render(reply, binding)
-
-
-def _path(raw: Mapping[str, str]) -> dict[str, str]:
-    path: dict[str, str] = {}
-    for name, value in raw.items():
-        if name in GUID_PATH_PARAMETERS:
-            guid = canonical_guid(value)
-            if guid is None:
-                raise InvalidInput(
-                    name,
-                    f"{name} in the address is not a GUID.",
-                    remedy="Use the ID as the API listed it, e.g. "
-                    "0f8fad5b-d9cb-469f-a165-70867728950e.",
-                )
-            path[name] = guid
-        else:
-            path[name] = value
-    return path
-
-
-def _given(operation: Operation, raw: Mapping[str, str]) -> dict[str, str]:
-    # `code` carries the function key, where one is needed
-    return {name: value for name, value in raw.items() if operation.anonymous or name != "code"}
-
-
-def _form(operation: Operation, given: dict[str, str], accept: str | None) -> Format:
-    """The form of the answer; takes `format` out of the parameters of a list."""
-    if operation.rows is None:
-        return "json"
-    return chosen_format(given.pop("format", None), accept)
 
 
 async def _exported(
@@ -271,51 +243,6 @@ async def _exported(
     if table.continuation is not None:
         headers["Link"] = f'<{next_link(table.continuation)}>; rel="next"'
     return Reply(Content(table.content, table.content_type, headers))
-
-
-def _query(operation: Operation, given: Mapping[str, str]) -> tuple[Contract | None, str]:
-    if operation.query is None:
-        if given:
-            name = next(iter(given))
-            raise InvalidInput(
-                name,
-                f"The operation has no parameter {name}.",
-                remedy=f"Remove the parameter {name}.",
-            )
-        return None, ""
-    try:
-        query = operation.query.model_validate(given)
-    except ValidationError as error:
-        raise invalid_input(error, where="query") from None
-    filters = query.model_dump_json(exclude={"top", "continuation"})
-    binding = binding_of(operation.name, filters)
-    if isinstance(query, PageQuery) and query.continuation is not None:
-        position = decode_continuation(binding, query.continuation)
-        query = query.model_copy(update={"continuation": position})
-    return query, binding
-
-
-def _body(operation: Operation, raw: bytes) -> Contract | None:
-    if len(raw) > MAX_BODY_BYTES:
-        raise BodyTooLarge(
-            "body",
-            f"The body has {len(raw)} bytes; {MAX_BODY_BYTES} are allowed.",
-            remedy="Send less at a time.",
-        )
-    if operation.body is None:
-        return None
-    if not raw.strip() and not operation.body_required:
-        return operation.body()
-    try:
-        return operation.body.model_validate_json(raw)
-    except ValidationError as error:
-        raise invalid_input(error, where="body") from None
-
-
-def _if_match(header: str | None) -> str | None:
-    if header is None or header.strip() == "*":
-        return None
-    return header.strip().removeprefix("W/").strip('"')
 
 
 def _render(reply: Reply, binding: str) -> func.HttpResponse:
