@@ -310,7 +310,7 @@ async def list_findings(
     *,
     top: int,
     continuation: str | None,
-    matches: Callable[[Finding], bool] | None = None,
+    matches: Callable[[Finding], bool],
 ) -> tuple[list[SeatFinding], str | None]:
     """A page of wasted seats, overlaps or proposals by portal and user ID, and where it goes on.
 

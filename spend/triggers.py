@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import composition
@@ -31,6 +31,8 @@ from spend.contract import (
     WhatIfView,
     projection,
 )
+from spend.model import Finding, FindingList
+from spend.service import SeatFinding
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 from web.paging import page_of
@@ -164,13 +166,8 @@ async def list_charges(ledger: Ledger, request: Request[ChargebackQuery, None]) 
 async def list_wasted_seats(ledger: Ledger, request: Request[WasteQuery, None]) -> Reply:
     """A page of seats; seats never assigned have no holder to list."""
     query = request.query
-    found, continuation = await service.list_findings(
-        ledger,
-        "waste",
-        query.portal_id,
-        top=query.top,
-        continuation=query.continuation,
-        matches=lambda f: query.sku_id in (None, f.sku_id) and query.cause in (None, f.cause),
+    found, continuation = await _findings(
+        ledger, "waste", query, lambda f: query.cause in (None, f.cause)
     )
     rows = [WastedSeatView.of(seat) for seat in found]
     return Reply(PageOf[WastedSeatView](value=rows, continuation=continuation))
@@ -187,13 +184,8 @@ async def list_wasted_seats(ledger: Ledger, request: Request[WasteQuery, None]) 
 async def list_overlaps(ledger: Ledger, request: Request[OverlapQuery, None]) -> Reply:
     """A page of duplicates, and of direct copies beside group copies, which are to be tidied up."""
     query = request.query
-    found, continuation = await service.list_findings(
-        ledger,
-        "overlap",
-        query.portal_id,
-        top=query.top,
-        continuation=query.continuation,
-        matches=lambda f: query.sku_id in (None, f.sku_id) and query.kind in (None, f.overlap),
+    found, continuation = await _findings(
+        ledger, "overlap", query, lambda f: query.kind in (None, f.overlap)
     )
     rows = [OverlapView.of(seat) for seat in found]
     return Reply(PageOf[OverlapView](value=rows, continuation=continuation))
@@ -209,17 +201,25 @@ async def list_overlaps(ledger: Ledger, request: Request[OverlapQuery, None]) ->
 )
 async def list_right_sizing(ledger: Ledger, request: Request[FindingsQuery, None]) -> Reply:
     """A page of proposals, each with what would be lost."""
-    query = request.query
-    found, continuation = await service.list_findings(
+    found, continuation = await _findings(ledger, "right_sizing", request.query)
+    rows = [RightSizingView.of(seat) for seat in found]
+    return Reply(PageOf[RightSizingView](value=rows, continuation=continuation))
+
+
+async def _findings(
+    ledger: Ledger,
+    name: FindingList,
+    query: FindingsQuery,
+    matches: Callable[[Finding], bool] = lambda _: True,
+) -> tuple[list[SeatFinding], str | None]:
+    return await service.list_findings(
         ledger,
-        "right_sizing",
+        name,
         query.portal_id,
         top=query.top,
         continuation=query.continuation,
-        matches=lambda f: query.sku_id in (None, f.sku_id),
+        matches=lambda f: query.sku_id in (None, f.sku_id) and matches(f),
     )
-    rows = [RightSizingView.of(seat) for seat in found]
-    return Reply(PageOf[RightSizingView](value=rows, continuation=continuation))
 
 
 @api.operation(
