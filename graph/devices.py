@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -82,8 +82,10 @@ _MANAGED_FIELDS = [
 ]
 
 
-async def managed_device_pages(graph: GraphClient) -> AsyncIterator[PageOf[ManagedDevice]]:
-    """All devices that Intune manages, a page at a time. Raises GraphError.
+def managed_device_pages(
+    graph: GraphClient, *, resume_from: str | None = None
+) -> AsyncGenerator[PageOf[ManagedDevice], None]:
+    """All devices that Intune manages, or those from a next link on. Raises GraphError.
 
     Source: https://learn.microsoft.com/graph/api/intune-devices-manageddevice-list
     """
@@ -98,8 +100,7 @@ async def managed_device_pages(graph: GraphClient) -> AsyncIterator[PageOf[Manag
     request = ManagedDevicesRequestBuilder(graph.adapter, {}).to_get_request_information(
         RequestConfiguration(query_parameters=parameters)
     )
-    async for page in pages(graph, request, _managed_decoder, permission=MANAGED_DEVICES_READ):
-        yield page
+    return pages(graph, resume_from or request, _managed_decoder, permission=MANAGED_DEVICES_READ)
 
 
 async def detected_app_pages(graph: GraphClient) -> AsyncIterator[PageOf[DetectedApp]]:
@@ -135,8 +136,10 @@ async def pages_of_devices_with(
         yield page
 
 
-async def directory_device_pages(graph: GraphClient) -> AsyncIterator[PageOf[DirectoryDevice]]:
-    """All devices that Entra knows, a page at a time. Raises GraphError.
+def directory_device_pages(
+    graph: GraphClient, *, resume_from: str | None = None
+) -> AsyncGenerator[PageOf[DirectoryDevice], None]:
+    """All devices that Entra knows, or those from a next link on. Raises GraphError.
 
     Source: https://learn.microsoft.com/graph/api/device-list
     """
@@ -158,8 +161,7 @@ async def directory_device_pages(graph: GraphClient) -> AsyncIterator[PageOf[Dir
     request = DevicesRequestBuilder(graph.adapter, {}).to_get_request_information(
         RequestConfiguration(query_parameters=parameters)
     )
-    async for page in pages(graph, request, _directory_decoder, permission=DEVICE_READ):
-        yield page
+    return pages(graph, resume_from or request, _directory_decoder, permission=DEVICE_READ)
 
 
 def _guid(text: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -38,7 +38,7 @@ async def pages(
     *,
     permission: str,
     headers: HeadersCollection | None = None,
-) -> AsyncIterator[PageOf[Item]]:
+) -> AsyncGenerator[PageOf[Item], None]:
     """The pages from `first` on, which is a request or a link to resume from.
 
     The next page is fetched while the caller works on the present one. Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -56,11 +56,12 @@ class UserSignIns(msgspec.Struct, rename="camel", frozen=True, gc=False):
 _decoder = msgspec.json.Decoder(PageOf[UserSignIns])
 
 
-async def sign_in_pages(
-    graph: GraphClient, *, page_size: int = PAGE_SIZE
-) -> AsyncIterator[PageOf[UserSignIns]]:
-    """All users with their last sign-ins, a page at a time. Raises GraphError.
+def sign_in_pages(
+    graph: GraphClient, *, page_size: int = PAGE_SIZE, resume_from: str | None = None
+) -> AsyncGenerator[PageOf[UserSignIns], None]:
+    """All users with their last sign-ins, or those from a next link on, a page at a time.
 
+    Raises GraphError.
     Source: https://learn.microsoft.com/graph/api/user-list
     """
     from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -72,8 +73,7 @@ async def sign_in_pages(
     request = UsersRequestBuilder(graph.adapter, {}).to_get_request_information(
         RequestConfiguration(query_parameters=parameters)
     )
-    async for page in pages(graph, request, _decoder, permission=AUDIT_LOG_READ):
-        yield page
+    return pages(graph, resume_from or request, _decoder, permission=AUDIT_LOG_READ)
 
 
 def lacks_premium(error: GraphError) -> bool:

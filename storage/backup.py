@@ -49,7 +49,9 @@ from storage.factory import open_tables
 from storage.schema import SCHEMA_VERSION, schema_version
 from storage.staging import TABLE as STAGING
 from storage.tables import Operation, Row, Tables
+from storage.usage import CHECKPOINT_KIND as USAGE_CHECKPOINT
 from storage.usage import DEVICES, USAGE
+from storage.usage_staging import TABLE as USAGE_STAGING
 
 TABLES = (
     catalogue.TABLE, compliance.POSITIONS, compliance.HISTORY, consolidation.POSITIONS,
@@ -60,8 +62,8 @@ TABLES = (
     webhooks.ALERTS, webhooks.DELIVERIES, USAGE, DEVICES,
 )  # fmt: skip
 # What belongs to work under way, and means nothing without it.
-PASSING = frozenset({STAGING, AUTHORIZATIONS, consolidation.STAGING})
-_PASSING_STATE = frozenset({schema.CHECKPOINT_KIND})
+PASSING = frozenset({STAGING, USAGE_STAGING, AUTHORIZATIONS, consolidation.STAGING})
+_PASSING_STATE = frozenset({schema.CHECKPOINT_KIND, USAGE_CHECKPOINT})
 _FORMAT = "ledger365-tables"
 _ROWS_AT_ONCE = 1000
 _LARGEST_INT32 = 2**31 - 1

@@ -9,6 +9,7 @@ import msgspec
 
 from identifiers import PortalId, UserId
 from storage.generations import GenerationStore
+from storage.usage_staging import UsageStagingStore
 from usage.model import Device, Usage, UsageStatus, UsageSummary
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 USAGE = "Usage"
 DEVICES = "Devices"
 SUMMARY_KIND = "usage-summary"
+CHECKPOINT_KIND = "usage-checkpoint"
 
 
 class UsageStore:
@@ -27,6 +29,7 @@ class UsageStore:
     def __init__(self, tables: Tables, sync_state: SyncStateStore, erasures: ErasureStore) -> None:
         self._sync_state = sync_state
         self._erasures = erasures
+        self.staging = UsageStagingStore(tables)
         self._usage = GenerationStore(
             tables, sync_state, USAGE, "usage", Usage, lambda usage: usage.user_id, self._of_known
         )
@@ -110,15 +113,33 @@ class UsageStore:
         )
 
     async def screen(self, portal_id: PortalId) -> None:
-        """Drops what is known of erased persons; the figures count as outdated from then on."""
+        """Drops what is known of erased persons; the figures count as outdated from then on.
+
+        A run under way begins anew.
+        """
+        await self.forget_progress(portal_id)
         await self._usage.screen(portal_id)
         await self.devices.screen(portal_id)
         summary = await self.summary(portal_id)
         if summary is not None:
             await self.save_summary(portal_id, msgspec.structs.replace(summary, day=None))
 
+    async def progress(self, portal_id: PortalId) -> bytes | None:
+        """The checkpoint of a run under way, None if there is none."""
+        return await self._sync_state.read(portal_id, CHECKPOINT_KIND)
+
+    async def save_progress(self, portal_id: PortalId, checkpoint: bytes) -> None:
+        """Keeps the checkpoint of a run under way."""
+        await self._sync_state.write(portal_id, CHECKPOINT_KIND, checkpoint)
+
+    async def forget_progress(self, portal_id: PortalId) -> None:
+        """Deletes checkpoint and staged records; a checkpoint never outlives what it names."""
+        await self._sync_state.delete(portal_id, CHECKPOINT_KIND)
+        await self.staging.clear(portal_id)
+
     async def delete_portal(self, portal_id: PortalId) -> None:
         """Deletes the portal's usage and devices."""
+        await self.forget_progress(portal_id)
         await self._sync_state.delete(portal_id, SUMMARY_KIND)
         await self._usage.delete_portal(portal_id)
         await self.devices.delete_portal(portal_id)

@@ -28,8 +28,8 @@ class Partitions(Generic[Record]):
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(list[record_type])  # type: ignore[valid-type]  # a type at run time
 
-    def add(self, partition: int, record: Record) -> None:
-        """Keeps a record."""
+    def add(self, partition: int, record: Record) -> bytes:
+        """Keeps a record, and returns it as it is encoded."""
         encoded = self._encoder.encode(record)
         self._waiting[partition].append(encoded)
         self._waiting_bytes[partition] += len(encoded)
@@ -39,6 +39,7 @@ class Partitions(Generic[Record]):
                 file.write(_LENGTH.pack(len(chunk)))
                 file.write(chunk)
             self._forget_waiting(partition)
+        return encoded
 
     def read(self, partition: int) -> Iterator[Record]:
         """The records of a partition, in the order in which they came."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from compliance.queueing import recalculate_soon
 from errors import Conflict, LeaseLost, LedgerError, Stuck
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
-from monitor.handover import LEASE_WAIT_SECONDS, hand_over
+from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
 from monitor.parents import parent_run, sent_or_failed
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from composition import Ledger
     from graph.client import GraphClient
     from portals.model import Portal
-    from usage.collect import Found
+    from usage.journal import Found
 
 CONCEALED = RunError(
     code="report_names_concealed",
@@ -126,8 +127,9 @@ async def collect_usage(ledger: Ledger, message: UsageMessage, *, worker: str) -
     """Executes the usage run of a message.
 
     What the tenant, the credential or the portal does wrong ends the run as
-    failed, and is settled; what was known before stays. LeaseLost re-queues
-    the message. Storage failures and defects are raised.
+    failed, and is settled; what was known before stays. A new message goes on
+    with it when its time budget is spent, or when another worker is at the
+    portal. Storage failures and defects are raised.
     """
     run = await ledger.runs.get(message.run_id)
     if run.state in FINISHED:
@@ -153,21 +155,31 @@ async def _attempt(
             await recorder.start()
             await _settled(ledger, message, recorder)
     except LeaseLost:
-        try:
-            await hand_over(
-                ledger.queue,
-                QUEUE,
-                message,
-                recorder,
-                code="usage_stuck",
-                delay_seconds=LEASE_WAIT_SECONDS,
-            )
-        except Stuck as stuck:
-            await recorder.fail(stuck)
+        await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)
+        return
+    except OutOfTime:
+        recorder.log("info", "The time budget is spent; the run goes on in a new message.")
+        await _hand_over(ledger, message, recorder, 0)
         return
     if recorder.run.state != "Failed":
         # who is inactive, and what would do instead, follows from this run
         await recalculate_soon(ledger, message.portal_id, None)
+
+
+async def _hand_over(
+    ledger: Ledger, message: UsageMessage, recorder: RunRecorder, delay_seconds: int
+) -> None:
+    try:
+        await hand_over(
+            ledger.queue,
+            QUEUE,
+            message,
+            recorder,
+            code="usage_stuck",
+            delay_seconds=delay_seconds,
+        )
+    except Stuck as stuck:
+        await recorder.fail(stuck)
 
 
 async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
@@ -187,6 +199,7 @@ async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder)
     except LedgerError as failure:
         if failure.status == 503:
             raise
+        await ledger.usage.forget_progress(message.portal_id)
         await recorder.fail(failure)
     else:
         error = _shortcoming(found)
@@ -218,8 +231,17 @@ async def _collect(
         raise not_imported(portal)
     # whoever only starts or asks needs nothing of Graph
     from usage.collect import Collector
+    from usage.journal import Journal
 
-    with Collector(graph, portal.report_period, recorder) as collector:
+    began, budget = time.monotonic(), ledger.settings.import_time_budget_seconds
+    journal = Journal(
+        ledger.usage,
+        portal.portal_id,
+        recorder.run.run_id,
+        lambda: (time.monotonic() - began) / budget,
+    )
+    nameless = ledger.settings.pseudonymous
+    with Collector(graph, portal.report_period, recorder, journal, nameless=nameless) as collector:
         await collector.read(portal.tasks)
         await collector.join(_names(ledger, portal, graph))
         found = collector.found
@@ -242,6 +264,7 @@ async def _collect(
     recorder.set_count("contacts_with_usage", users)
     recorder.set_count("devices", devices)
     await sum_up(ledger, status)
+    await journal.close()
     return found
 
 
