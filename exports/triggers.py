@@ -30,18 +30,16 @@ from ledger.contract import (
 )
 from monitor.contract import RunsQuery, RunView
 from spend.contract import SpendQuery, SpendView
-from usage.contract import (
-    AccessQuery,
-    AccessRow,
+from usage.access_contract import AccessQuery, AccessRow
+from usage.contract import PortalPageQuery, UsageQuery
+from usage.devices_contract import (
     DevicesQuery,
     DeviceView,
     HybridContactsQuery,
     HybridContactView,
     HybridView,
-    PortalPageQuery,
-    RosterRow,
-    UsageQuery,
 )
+from usage.roster_contract import RosterRow
 from web.caller import NOBODY
 from web.contract import Contract, PageOf, PageQuery
 from web.operation import Api, Content, Reply, Request

@@ -8,31 +8,27 @@ from datetime import timedelta
 import composition
 from identifiers import PortalId, SkuId
 from spend import service
-from spend.contract import (
-    ChargebackQuery,
-    ChargeView,
-    ContractRequest,
-    ContractView,
+from spend.contract import ContractRequest, ContractView, PortalFilter, SpendQuery, SpendView
+from spend.findings_contract import (
     FindingsQuery,
-    ForecastQuery,
-    ForecastView,
     OverlapQuery,
     OverlapView,
-    PortalFilter,
-    RenewalsQuery,
-    RenewalView,
     RightSizingView,
-    SpendQuery,
-    SpendSummaryView,
-    SpendView,
     WastedSeatView,
     WasteQuery,
     WhatIfQuery,
     WhatIfView,
-    projection,
 )
 from spend.model import Finding, FindingList
+from spend.outlook_contract import (
+    ForecastQuery,
+    ForecastView,
+    RenewalsQuery,
+    RenewalView,
+    projection,
+)
 from spend.service import SeatFinding
+from spend.totals_contract import ChargebackQuery, ChargeView, SpendSummaryView
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 from web.paging import page_of

@@ -14,21 +14,17 @@ from imports.contract import RunStarted
 from monitor.boundary import settle
 from portals.model import Portal
 from usage import queries, service
-from usage.contract import (
-    AccessQuery,
-    AccessRow,
+from usage.access_contract import AccessQuery, AccessRow, LicenseUseView
+from usage.contract import PortalPageQuery, UsageQuery, UsageStatusView
+from usage.devices_contract import (
     DevicesQuery,
     DeviceView,
     HybridContactsQuery,
     HybridContactView,
     HybridView,
-    LicenseUseView,
-    PortalPageQuery,
-    RosterRow,
-    UsageQuery,
-    UsageStatusView,
 )
 from usage.messages import QUEUE, UsageMessage
+from usage.roster_contract import RosterRow
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
 

@@ -117,6 +117,6 @@ def test_indexing_the_functions_loads_no_cloud_sdk():
 
 
 def test_contracts_take_guids_in_the_one_form_that_addresses_take():
-    contracts = [path for path in ROOT.glob("*/contract.py") if path.parent.name != "web"]
+    contracts = [path for path in ROOT.glob("*/*contract.py") if path.parent.name != "web"]
     assert contracts
     assert [path for path in contracts if "uuid" in imported(path)] == []
