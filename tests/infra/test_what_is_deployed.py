@@ -6,6 +6,8 @@ import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 from tests.infra.bicep import ROOT
 
 READ_BY_THE_HOST = {"function_app.py", "host.json", "requirements.txt", "constraints.txt"}
@@ -25,8 +27,12 @@ def top_level() -> set[str]:
 
 def ignored(name: str) -> bool:
     """Whether .funcignore leaves that name out."""
-    patterns = (ROOT / ".funcignore").read_text().split()
-    return any(fnmatch(name, pattern) for pattern in patterns)
+    return any(fnmatch(name, pattern.removeprefix("/")) for pattern in patterns())
+
+
+def patterns() -> list[str]:
+    """What .funcignore has; a leading slash means this folder, and none means any."""
+    return (ROOT / ".funcignore").read_text().split()
 
 
 def imported_by_the_app() -> set[str]:
@@ -58,6 +64,31 @@ def test_nothing_is_deployed_but_code_and_what_the_host_reads() -> None:
     for name in {name for name in top_level() if not ignored(name)} - READ_BY_THE_HOST:
         assert name not in {"bench", "devhost", "docs", "infra", "simulator", "tests", "torture"}
         assert name.endswith(".py") or any((ROOT / name).glob("*.py")), name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ledger.jsonl", "portal.json", "sbom.cdx.json", "local.settings.json", "contacts.csv"),
+        *("app.key", "app.crt", "app.pem", "app.pfx", ".env", "Ledger365_env", "contacts.xlsx"),
+    ],
+)
+def test_what_the_documented_commands_leave_is_neither_deployed_nor_committed(name: str) -> None:
+    """A backup or a credential in this folder must not travel with the code."""
+    assert ignored(name)
+    kept = subprocess.run(["git", "check-ignore", "--quiet", name], cwd=ROOT, check=False)
+    assert kept.returncode == 0, name
+
+
+def test_nothing_deployed_is_left_out_by_a_pattern_for_another_folder() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    anywhere = [pattern for pattern in patterns() if not pattern.startswith("/")]
+    for name in listed:
+        first, *inner = Path(name).parts
+        if not ignored(first):
+            assert not [part for part in inner if any(fnmatch(part, p) for p in anywhere)], name
 
 
 def test_the_packages_that_are_installed_in_azure_are_pinned() -> None:

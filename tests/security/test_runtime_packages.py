@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def deployed(target: Path) -> list[str]:
     """Copies what .funcignore leaves over to `target`; returns the modules in it."""
-    patterns = (ROOT / ".funcignore").read_text().split()
+    patterns = [p.removeprefix("/") for p in (ROOT / ".funcignore").read_text().split()]
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
