@@ -27,7 +27,7 @@ function sentence(status) {
  * Calls an operation: {data, etag, location}. `key` is a function key to try instead of the kept
  * one. Raises ApiError, or AbortError if `signal` says so.
  */
-export async function call(method, path, { query, body, ifMatch, ifAbsent = false, signal, key: tried } = {}) {
+export async function call(method, path, { query, body, ifMatch, ifAbsent = false, signal, key: tried, cache = "no-store" } = {}) {
   const headers = { accept: "application/json" };
   const key = tried ?? functionKey();
   if (key) headers["x-functions-key"] = key;
@@ -39,7 +39,7 @@ export async function call(method, path, { query, body, ifMatch, ifAbsent = fals
     headers,
     signal,
     body: body === undefined ? undefined : JSON.stringify(body),
-    cache: "no-store",
+    cache,
     redirect: "manual",
   });
   // App Service Authentication sends callers without a session to its sign-in page
@@ -132,7 +132,7 @@ let described = null;
 
 /** Whether this deployment's API has a path, written as the OpenAPI document does. */
 export async function offers(path) {
-  described ??= get("/openapi.json").then((document) => new Set(Object.keys(document.paths)));
+  described ??= call("GET", "/openapi.json", { cache: "no-cache" }).then(({ data }) => new Set(Object.keys(data.paths)));
   try {
     return (await described).has(path);
   } catch {

@@ -195,19 +195,29 @@ async function showSignIn() {
   signIn.show(app, { platform, onSignedIn: start });
 }
 
-/** Shows the console if the caller may read, otherwise the sign-in. */
+/**
+ * Shows the console if the caller may read, otherwise the sign-in. A key that was kept is taken for
+ * good: should it be refused by now, the first answer leads to the sign-in.
+ */
 async function start() {
+  if (functionKey()) shell(null);
+  else if (await admitted()) shell((await platformSignIn()).name);
+  else return;
+  show();
+  const [reclaiming, spending] = await Promise.all([offers("/reclamations"), offers("/spend")]);
+  const savings = app.querySelector('[data-section="savings"]');
+  // there is no navigation if the key was refused meanwhile
+  if (savings && (reclaiming || spending)) savings.parentElement.hidden = false;
+}
+
+async function admitted() {
   try {
     await call("GET", "/portals", { query: { top: 1 } });
   } catch (error) {
-    if (error.status === 401) return;
     // what else is wrong, the page will say in its place
+    return error.status !== 401;
   }
-  const { name } = functionKey() ? { name: null } : await platformSignIn();
-  shell(name);
-  show();
-  const [reclaiming, spending] = await Promise.all([offers("/reclamations"), offers("/spend")]);
-  if (reclaiming || spending) app.querySelector('[data-section="savings"]').parentElement.hidden = false;
+  return true;
 }
 
 applyTheme();

@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { address, amend, here, withFilters } from "./router.js";
 
 const ROWS_A_PAGE = 100;
+const ROWS_AT_ONCE = 50;
 
 /**
  * A table of rows at hand. A column has `key`, `title`, `cell(row)`, and for sorting `value(row)`;
@@ -127,6 +128,8 @@ const pagerButton = (name, label, enabled, onclick) =>
   iconButton(name, label, onclick, { disabled: !enabled });
 
 function grid(label, columns, rows, order, sortBy, onRow) {
+  const body = h("tbody", { role: "rowgroup" });
+  fillRows(body, rows.map((row) => () => rowLine(columns, row, onRow)));
   // roles are repeated because narrow screens lay the cells out as blocks
   return h(
     "table",
@@ -140,26 +143,27 @@ function grid(label, columns, rows, order, sortBy, onRow) {
         columns.map((column) => headCell(column, order, sortBy)),
       ),
     ),
-    h(
-      "tbody",
-      { role: "rowgroup" },
-      rows.map((row) => {
-        const line = h(
-          "tr",
-          { role: "row" },
-          columns.map((column) =>
-            h(
-              "td",
-              { role: "cell", class: cellClass(column), "data-label": column.title },
-              column.cell(row) ?? "–",
-            ),
-          ),
-        );
-        onRow?.(line, row);
-        return line;
-      }),
+    body,
+  );
+}
+
+/** Draws the first rows at once, and the others in a task of their own, so that none is long. */
+function fillRows(body, lines) {
+  body.append(...lines.slice(0, ROWS_AT_ONCE).map((line) => line()));
+  if (lines.length <= ROWS_AT_ONCE) return;
+  setTimeout(() => body.isConnected && fillRows(body, lines.slice(ROWS_AT_ONCE)));
+}
+
+function rowLine(columns, row, onRow) {
+  const line = h(
+    "tr",
+    { role: "row" },
+    columns.map((column) =>
+      h("td", { role: "cell", class: cellClass(column), "data-label": column.title }, column.cell(row) ?? "–"),
     ),
   );
+  onRow?.(line, row);
+  return line;
 }
 
 function headCell(column, order, sortBy) {

@@ -124,3 +124,13 @@ def test_every_setting_stands_in_the_readers_documentation():
         "CONSOLIDATION_SCHEDULE",
     }
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_the_description_is_not_sent_again_to_who_has_it(admin: Admin):
+    first = admin.http.get("/openapi.json")
+    assert first.json()["openapi"].startswith("3.1")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = admin.http.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = admin.http.get("/openapi.json", headers={"If-None-Match": '"another"'})
+    assert other.content == first.content

@@ -113,17 +113,17 @@ function tile(status, licenses, note) {
 }
 
 function firstView(lists, portals, signal) {
-  const broken = portals.filter((portal) => portal.lastTest.state === "failed").map(portalItem);
-  const expiring = portals.filter((portal) => portal.credential.expiring).map(credentialItem);
+  const broken = portals.filter((portal) => portal.lastTest.state === "failed").map((portal) => () => portalItem(portal));
+  const expiring = portals.filter((portal) => portal.credential.expiring).map((portal) => () => credentialItem(portal));
   const positions = lists
     .flatMap((list) => list.rows)
     .sort((one, other) => severity(one) - severity(other))
-    .map((position) => positionItem(position, signal));
+    .map((position) => () => positionItem(position, signal));
   const items = [...broken, ...expiring, ...positions];
   if (!items.length) return message("success", "Nothing needs you now.");
   const more = lists.some((list) => list.continuation) || items.length > FIRST;
   return [
-    h("ol", { class: "todo" }, items.slice(0, FIRST)),
+    h("ol", { class: "todo" }, items.slice(0, FIRST).map((make) => make())),
     more && h("p", {}, h("a", { href: address(["compliance"]) }, "All positions")),
   ];
 }
