@@ -19,6 +19,7 @@ from bench.parts import Task, material, measured, portal_of, task
 from compliance.service import recalculate_portal
 from composition import Ledger
 from errors import NotFound
+from graph.paging import in_turns
 from graph.users import user_pages
 from identifiers import PortalId
 from imports import service
@@ -82,8 +83,9 @@ async def reading(ledger: Ledger, given: Task) -> None:
         async with opened as graph:
             await graph.roles()
             async for page in user_pages(graph):
-                for user in page.value:
-                    contact_of(user, (), ())
+                async for some in in_turns(page.value):
+                    for user in some:
+                        contact_of(user, (), ())
                 users += len(page.value)
         return {"users": users}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # A million users are some 1,000 pages; ten times that is a link that leads in a circle.
 MAX_PAGES = 100_000
-
+# Some 1 ms of work on users.
+ITEMS_A_TURN = 50
 
 Item = TypeVar("Item")
 
@@ -72,6 +73,13 @@ async def pages(
     finally:
         ahead.cancel()
         await asyncio.gather(ahead, return_exceptions=True)
+
+
+async def in_turns(found: Sequence[Item]) -> AsyncIterator[Sequence[Item]]:
+    """The items, a few at a time; in between, the next page comes in and others have their turn."""
+    for start in range(0, len(found), ITEMS_A_TURN):
+        yield found[start : start + ITEMS_A_TURN]
+        await asyncio.sleep(0)
 
 
 async def items(found: AsyncIterator[PageOf[Item]]) -> list[Item]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from concurrency import both, run_all
+from graph.paging import in_turns
 from graph.users import delta_link_from_now, user_pages
 from identifiers import PortalId, RunId, SkuId, UserId
 from imports.buffer import ContactBuffer
@@ -71,6 +72,7 @@ class EnumerationResult(msgspec.Struct, frozen=True):
     `delta_link` tells what changed since the enumeration began.
     """
 
+    layout: Layout
     contact_count: int
     held: bool
     delta_link: str | None
@@ -118,12 +120,13 @@ class Enumeration:
         previous_count: int,
         clean: bool,
     ) -> EnumerationResult:
-        """Reads every user and makes the contacts and consumers say the same; `begin` comes first.
+        """Reads every user and makes the contacts and consumers say the same.
 
-        Raises OutOfTime after saving where to go on, and GraphError when the
-        tenant cannot be read to the end; stored contacts are untouched then.
+        `begin` comes first, and `clean_up` after it. Raises OutOfTime after
+        saving where to go on, and GraphError when the tenant cannot be read to
+        the end; stored contacts are untouched then.
         """
-        contacts, consumers = self._ledger.contacts, self._ledger.consumers
+        contacts = self._ledger.contacts
         checkpoint = self._checkpoint
         if checkpoint.layout is None:
             checkpoint = await self._read(graph, checkpoint, rooms, excluded)
@@ -139,15 +142,21 @@ class Enumeration:
         assert layout is not None  # noqa: S101 - set by _plan
         await self._apply(checkpoint, layout, overlay if layout == current else NOTHING)
         await contacts.save_layout(self._portal_id, layout)
-        await both(
-            contacts.delete_other_layouts(self._portal_id, layout),
-            consumers.delete_other_layouts(self._portal_id, layout),
+        self._checkpoint = checkpoint
+        return EnumerationResult(
+            layout, checkpoint.seen, checkpoint.keep_unseen, checkpoint.delta_link
         )
-        if checkpoint.chunks:
+
+    async def clean_up(self, result: EnumerationResult) -> None:
+        """Deletes what a `run` leaves behind: contacts as they stood, and staged ones."""
+        await both(
+            self._ledger.contacts.delete_other_layouts(self._portal_id, result.layout),
+            self._ledger.consumers.delete_other_layouts(self._portal_id, result.layout),
+        )
+        if self._checkpoint.chunks:
             # in this order: a checkpoint must never outlive a chunk that it names
             await self._ledger.sync_state.delete(self._portal_id, CHECKPOINT_KIND)
             await self._ledger.staging.clear(self._portal_id)
-        return EnumerationResult(checkpoint.seen, checkpoint.keep_unseen, checkpoint.delta_link)
 
     async def _resume(self) -> Checkpoint:
         stored = await self._ledger.sync_state.read(self._portal_id, CHECKPOINT_KIND)
@@ -173,8 +182,9 @@ class Enumeration:
         seen = checkpoint.seen
         erasures = await self._ledger.erasures.of(self._portal_id)
         async for page in user_pages(graph, resume_from=checkpoint.next_link):
-            for user in page.value:
-                self._buffer.add(erasures.shown(contact_of(user, rooms, excluded)))
+            async for users in in_turns(page.value):
+                for user in users:
+                    self._buffer.add(erasures.shown(contact_of(user, rooms, excluded)))
             seen += len(page.value)
             if page.next_link is None:
                 break

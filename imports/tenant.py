@@ -159,7 +159,9 @@ async def _read_in_full(
     )
     recorder.set_count("contacts", result.contact_count)
     count("ledger.users_imported", result.contact_count)
-    licenses = await apply_directory(ledger, portal, directory, clean, recorder)
+    _, licenses = await both(
+        enumeration.clean_up(result), apply_directory(ledger, portal, directory, clean, recorder)
+    )
     rooms, excluded = directory.rooms, tuple(sorted(portal.exclusions))
     await _remember(
         ledger,

@@ -93,7 +93,9 @@ async def enumerate_users(ledger: Ledger, portal: Portal, run: Run, budget: Budg
     )
     async with opened as graph:
         await enumeration.begin(graph, 0)
-        return await enumeration.run(graph, rooms=(), excluded=(), previous_count=0, clean=False)
+        result = await enumeration.run(graph, rooms=(), excluded=(), previous_count=0, clean=False)
+        await enumeration.clean_up(result)
+        return result
 
 
 async def contacts_of(ledger: Ledger, portal_id: PortalId) -> list[Contact]:
