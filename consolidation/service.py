@@ -77,6 +77,10 @@ async def consolidate(ledger: Ledger, message: ConsolidationMessage) -> None:
 async def _attempt(ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder) -> None:
     await recorder.start()
     recorder.log("info", f"Repository {message.repository}.")
+    if ledger.settings.pseudonymous:
+        recorder.log(
+            "warning", "Addresses are not stored (PSEUDONYMOUS): nobody is known from two tenants."
+        )
     try:
         if message.imported is not None:
             await recalculate_portal(ledger, message.imported)

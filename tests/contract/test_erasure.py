@@ -360,6 +360,11 @@ async def test_in_pseudonymous_mode_nobody_is_stored_by_name(
     assert {(c.user_principal_name, c.display_name, c.erased) for c in contacts} == {
         ("", None, False)
     }
+    # who reads consolidated figures is told what they cannot know
+    run = await queue_consolidation(nameless, portal.repository, "manual")
+    await consolidate(nameless, ConsolidationMessage(portal.repository, run.run_id))
+    told_by_run = (await nameless.runs.get(run.run_id)).log
+    assert [line.level for line in told_by_run if "PSEUDONYMOUS" in line.text] == ["warning"]
 
 
 def test_what_stands_in_for_a_person_depends_on_the_portals_salt():
