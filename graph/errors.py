@@ -66,6 +66,7 @@ _UNKNOWN_TOKEN_REMEDY = "Look the AADSTS code up in Microsoft's list of Entra er
 _CODE_REMEDIES = {
     "request_resourcenotfound": "What was asked for does not exist in the tenant; import again.",
     "toomanyrequests": "The tenant throttles; the next scheduled run tries again.",
+    "missinglicense": "The tenant needs a license for this data.",
     "authentication_requestfromnonpremiumtenantorb2ctenant": "The tenant needs Entra ID P1 or P2 "
     "for this data.",
 }

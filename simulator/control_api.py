@@ -173,11 +173,16 @@ class ControlApi:
         del self._of(body).skus[BY_PART_NUMBER[body["part_number"]].sku_id]
 
     def _reports(self, body: dict[str, Any]) -> None:
-        """How the tenant's reports look: names concealed, columns shuffled, days behind."""
+        """How the tenant's reports look: names concealed, columns shuffled, days behind.
+
+        `premium` is how many use Entra's premium features.
+        """
         tenant = self._of(body)
         tenant.concealed = body.get("concealed", tenant.concealed)
         tenant.shuffled_columns = body.get("shuffled_columns", tenant.shuffled_columns)
         tenant.report_lag_days = int(body.get("lag_days", tenant.report_lag_days))
+        for name, users in body.get("premium", {}).items():
+            tenant.premium_use[name] = int(users)
 
     def _drift(self, body: dict[str, Any]) -> dict[str, int]:
         """Random changes: licenses, names, blocks, deletions, newcomers."""

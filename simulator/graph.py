@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from simulator import devices, graph_users, reports
+from simulator import devices, graph_users, premium, reports
 from simulator.http import Request, Response, json_response
 from simulator.odata import bad_request, collection, denied, graph_error
 from simulator.pages import paged
@@ -85,6 +85,12 @@ class Graph:
                 re.compile(r"/reports/(?P<report>get\w+)(\((?P<arguments>[^)]*)\))?(/content)?"),
                 _REPORTS,
                 self._reports.report,
+            ),
+            (
+                "GET",
+                re.compile(r"/reports/azureADPremiumLicenseInsight"),
+                _REPORTS,
+                premium.license_insight,
             ),
             ("GET", re.compile(r"/admin/reportSettings"), _REPORT_SETTINGS, reports.settings),
             ("GET", re.compile(r"/devices"), _DEVICES, devices.devices),

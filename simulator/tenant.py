@@ -145,6 +145,8 @@ class Tenant:
         self.concealed = False
         self.shuffled_columns = False
         self.report_lag_days = 3
+        # users of Entra's premium features: p1, p1_guests, p2, p2_guests
+        self.premium_use: Counter[str] = Counter()
         self.intune = True
         self.visibility_lag_seconds = 0.0
         self._before: dict[str, tuple[float, User]] = {}

@@ -114,6 +114,20 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     desktop_outlook: bool = False
 
 
+class PremiumUse(msgspec.Struct, frozen=True):
+    """How many use the premium features of Entra: Conditional Access (P1), by risk (P2).
+
+    `*_entitled` are the tenant's licenses as Graph counts them, wherever they come from.
+    """
+
+    p1_entitled: int
+    p2_entitled: int
+    p1_users: int
+    p1_guests: int
+    p2_users: int
+    p2_guests: int
+
+
 class UsageStatus(msgspec.Struct, frozen=True):
     """The last complete usage run of a portal, and how far its figures reach.
 
@@ -121,6 +135,7 @@ class UsageStatus(msgspec.Struct, frozen=True):
     names, by Graph's name of the report; `unavailable` names the permission,
     or the license of the tenant, that a task lacks. `concealed` says that the
     tenant hides the names in its reports: everything from reports is unknown.
+    `premium` is None where the tenant did not tell.
     """
 
     portal_id: PortalId
@@ -131,6 +146,7 @@ class UsageStatus(msgspec.Struct, frozen=True):
     refreshed_on: dict[str, str] = {}
     concealed: bool = False
     unavailable: dict[UsageTask, str] = {}
+    premium: PremiumUse | None = None
 
     @property
     def period_days(self) -> int:

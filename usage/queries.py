@@ -14,6 +14,7 @@ from usage.activity import RARELY_USED_DAYS, is_inactive
 from usage.cut import cut_page
 from usage.hybrid import HybridFact, Position, entitlements_of, hybrid_facts
 from usage.model import Device, Family, FamilyPosition, LicenseUse, Usage, UsageStatus
+from usage.premium import PremiumPosition, premium_positions
 
 if TYPE_CHECKING:
     from composition import Ledger
@@ -48,6 +49,14 @@ class HybridPosition(msgspec.Struct, frozen=True):
     status: UsageStatus
     family: Family
     position: FamilyPosition
+
+
+class PremiumUsed(msgspec.Struct, frozen=True):
+    """How much a portal's tenant uses a level of premium features, as of a usage run."""
+
+    portal: Portal
+    status: UsageStatus
+    position: PremiumPosition
 
 
 class _PortalFacts(msgspec.Struct, frozen=True):
@@ -161,6 +170,33 @@ async def list_hybrid_positions(
             return await _hybrid_positions(ledger, [await ledger.portals.get(portal_id)]), None
         page = await ledger.portals.list_page(top=size, continuation=at)
         return await _hybrid_positions(ledger, page.items), page.continuation
+
+    return await cut_page(read, top=top, continuation=continuation)
+
+
+async def list_premium_use(
+    ledger: Ledger, *, portal_id: PortalId | None, top: int, continuation: str | None
+) -> tuple[list[PremiumUsed], str | None]:
+    """A page of the use of premium features, by portal and level, and the position after it.
+
+    Portals whose tenant did not tell have none. Raises NotFound.
+    """
+
+    async def read(size: int, at: str | None) -> tuple[list[PremiumUsed], str | None]:
+        following = None
+        if portal_id is not None:
+            portals: Sequence[Portal] = [await ledger.portals.get(portal_id)]
+        else:
+            page = await ledger.portals.list_page(top=size, continuation=at)
+            portals, following = page.items, page.continuation
+        statuses = [(portal, await ledger.usage.status(portal.portal_id)) for portal in portals]
+        rows = [
+            PremiumUsed(portal, status, position)
+            for portal, status in statuses
+            if status is not None
+            for position in premium_positions(status.premium)
+        ]
+        return rows, following
 
     return await cut_page(read, top=top, continuation=continuation)
 

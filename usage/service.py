@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from compliance.queueing import recalculate_soon
-from errors import Conflict, LeaseLost, LedgerError, Stuck
+from errors import Conflict, GraphError, LeaseLost, LedgerError, Stuck
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graph.client import GraphClient
     from portals.model import Portal
     from usage.journal import Found
+    from usage.model import PremiumUse
 
 CONCEALED = RunError(
     code="report_names_concealed",
@@ -254,6 +255,7 @@ async def _collect(
             found.refreshed_on,
             found.concealed,
             found.unavailable,
+            await _premium_use(graph, recorder) if "access" in portal.tasks else None,
         )
         devices = await ledger.usage.devices.replace(
             portal.portal_id, collector.devices(), expected=imported.contact_count
@@ -266,6 +268,17 @@ async def _collect(
     await sum_up(ledger, status)
     await journal.close()
     return found
+
+
+async def _premium_use(graph: GraphClient, recorder: RunRecorder) -> PremiumUse | None:
+    """The use of premium features; Graph's beta owes nobody an answer, so it may fail."""
+    from graph.premium import premium_use
+
+    try:
+        return await premium_use(graph)
+    except GraphError as error:
+        recorder.log("info", f"The use of premium features cannot be read: {error.message}")
+        return None
 
 
 async def _names(

@@ -24,6 +24,7 @@ from usage.devices_contract import (
     HybridView,
 )
 from usage.messages import QUEUE, UsageMessage
+from usage.premium_contract import PremiumView
 from usage.roster_contract import RosterRow
 from web.contract import PageOf
 from web.operation import Api, Reply, Request
@@ -209,6 +210,25 @@ async def list_hybrid_contacts(
     )
     rows = [HybridContactView.of(row) for row in found]
     return Reply(PageOf[HybridContactView](value=rows, continuation=continuation))
+
+
+@api.operation(
+    "ListPremiumUse",
+    "GET",
+    "usage/premium",
+    summary="Sets the use of Entra's premium features beside the licenses for them.",
+    query=PortalPageQuery,
+    returns=PageOf[PremiumView],
+    errors=(404,),
+)
+async def list_premium_use(ledger: Ledger, request: Request[PortalPageQuery, None]) -> Reply:
+    """A page of positions, by portal and level."""
+    query = request.query
+    found, continuation = await queries.list_premium_use(
+        ledger, portal_id=query.portal_id, top=query.top, continuation=query.continuation
+    )
+    rows = [PremiumView.of(row) for row in found]
+    return Reply(PageOf[PremiumView](value=rows, continuation=continuation))
 
 
 async def _used_contacts(

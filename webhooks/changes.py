@@ -12,6 +12,7 @@ from compliance.remedies import remedy
 from identifiers import PortalId
 from monitor.run import FINISHED, Run
 from portals.model import Portal
+from usage.premium import TITLES, Level, PremiumPosition
 from webhooks.model import TOLD_SINGLY, Alert, AlertKind, Event, Fact
 
 _PLURALS: dict[AlertKind, str] = {
@@ -19,6 +20,7 @@ _PLURALS: dict[AlertKind, str] = {
     "cannot_be_synchronized": "licenses cannot be synchronized",
     "secret_expiring": "credentials expire",
     "import_failing": "portals cannot be imported",
+    "premium_overused": "tenants use premium features beyond their licenses",
 }
 _LISTED = 10
 
@@ -90,6 +92,29 @@ def import_alert(portal: Portal, run: Run, now: datetime) -> Alert | None:
         error.message if error else "The import failed.",
         error.remedy if error else "Look at the portal's runs.",
         facts=(Fact("Code", error.code),) if error else (),
+        portal_id=portal.portal_id,
+    )
+
+
+def premium_key(portal_id: PortalId, level: Level) -> str:
+    """What names the use of a level of premium features beyond its licenses."""
+    return f"premium_overused:{portal_id}:{level}"
+
+
+def premium_alert(portal: Portal, position: PremiumPosition, now: datetime) -> Alert | None:
+    """The alert for premium features that more members use than there are licenses for."""
+    if not position.beyond:
+        return None
+    title = TITLES[position.level]
+    return Alert(
+        premium_key(portal.portal_id, position.level),
+        "premium_overused",
+        now,
+        f"Used beyond its licenses: {title} of {portal.name}",
+        f"{position.users} use features of {title} and {position.entitled} are licensed: "
+        f"{position.beyond} are missing.",
+        "Buy licenses, or leave users out of the policies that need them.",
+        facts=(Fact("Users", position.users), Fact("Entitled", position.entitled)),
         portal_id=portal.portal_id,
     )
 

@@ -11,7 +11,13 @@ from identifiers import PortalId
 
 WebhookId = NewType("WebhookId", str)
 WebhookKind = Literal["teams", "slack", "generic"]
-AlertKind = Literal["under_licensed", "cannot_be_synchronized", "secret_expiring", "import_failing"]
+AlertKind = Literal[
+    "under_licensed",
+    "cannot_be_synchronized",
+    "secret_expiring",
+    "import_failing",
+    "premium_overused",
+]
 EventKind = Literal[AlertKind, "digest", "test"]
 DeliveryState = Literal["pending", "sending", "delivered", "failed"]
 

@@ -12,6 +12,7 @@ import msgspec
 from errors import NotFound
 from identifiers import PortalId, SkuId
 from monitor.run import Run
+from usage.premium import TITLES, PremiumPosition, premium_positions
 from webhooks.changes import (
     Outcomes,
     ended,
@@ -21,6 +22,8 @@ from webhooks.changes import (
     outcomes,
     position_alert,
     position_key,
+    premium_alert,
+    premium_key,
     secret_alert,
 )
 from webhooks.delivery import announce, queue_overdue
@@ -28,6 +31,7 @@ from webhooks.model import ALERT_KINDS, Alert
 
 if TYPE_CHECKING:
     from composition import Ledger
+    from portals.model import Portal
 
 _LOOK_BACK = timedelta(days=7)
 
@@ -52,6 +56,11 @@ async def review(ledger: Ledger) -> int:
         expiring = secret_alert(portal, now, ledger.settings.expiry_warning_days)
         if expiring is not None:
             held[expiring.key] = expiring
+        premium = await _premium_positions(ledger, portal)
+        if premium is None:
+            unknown.update(premium_key(portal.portal_id, level) for level in TITLES)
+        for overused in filter(None, (premium_alert(portal, p, now) for p in premium or ())):
+            held[overused.key] = overused
         last = imported.last.get(portal.portal_id)
         if last is None and portal.enabled:
             unknown.add(f"import_failing:{portal.portal_id}")
@@ -66,6 +75,16 @@ async def review(ledger: Ledger) -> int:
     await ledger.alerts.save_reviewed(imported.since)
     await queue_overdue(ledger)
     return len(began)
+
+
+async def _premium_positions(ledger: Ledger, portal: Portal) -> list[PremiumPosition] | None:
+    """The use of premium features, none if nobody looks; None if the tenant did not tell."""
+    if not portal.enabled or "access" not in portal.tasks:
+        return []
+    status = await ledger.usage.status(portal.portal_id)
+    if status is None or status.premium is None:
+        return None
+    return premium_positions(status.premium)
 
 
 async def _imports(ledger: Ledger, now: datetime) -> Outcomes:
