@@ -31,6 +31,8 @@ from web.reading import (
 )
 
 audit = logging.getLogger("ledger365.audit")
+# What a path may hold that no log line does: whom an erasure is about is not to be kept.
+_PERSONAL = frozenset({"user_id"})
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -208,7 +210,8 @@ async def _answer(
                 operation, handler, ledger, request, form, operation.rows, next_link
             )
         if req.method not in SAFE_METHODS:
-            audit.info("%s %s by %s: %d", operation.name, dict(path), caller.audited, reply.status)
+            told = {name: value for name, value in path.items() if name not in _PERSONAL}
+            audit.info("%s %s by %s: %d", operation.name, told, caller.audited, reply.status)
     except LedgerError as error:
         return operation.problem(error)
     except Exception:  # noqa: BLE001 - the trigger boundary
