@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from identifiers import UserId
 from imports.model import Contact
 from storage.blocks import Seats, encode_contact, seats_of, staging_partition
 
@@ -14,7 +13,6 @@ from storage.blocks import Seats, encode_contact, seats_of, staging_partition
 class SeenContact(msgspec.Struct, frozen=True, gc=False):
     """A contact as it is to be stored, and what the index is to say of it."""
 
-    user_id: UserId
     encoded: bytes
     seats: Seats
 
@@ -31,7 +29,7 @@ class ContactBuffer:
     def add(self, contact: Contact) -> None:
         """Takes a contact in."""
         encoded, seats = encode_contact(contact), seats_of(contact)
-        seen = SeenContact(contact.user_id, encoded, self._known_seats.setdefault(seats, seats))
+        seen = SeenContact(encoded, self._known_seats.setdefault(seats, seats))
         self._partitions.setdefault(staging_partition(contact.user_id), []).append(seen)
         self.byte_count += len(encoded)
 

@@ -28,6 +28,7 @@ from storage.blocks import (
     Layout,
     Seats,
     decode_contact,
+    encoded_user_id,
     index_seats,
     layout_for,
     next_generation,
@@ -274,7 +275,8 @@ class Enumeration:
                     contact = decode_contact(raw)
                     encoded[contact.user_id], seats[contact.user_id] = raw, seats_of(contact)
         for seen in self._buffer.pop(staged):
-            encoded[seen.user_id], seats[seen.user_id] = seen.encoded, seen.seats
+            user_id = encoded_user_id(seen.encoded)
+            encoded[user_id], seats[user_id] = seen.encoded, seen.seats
         changes, standing = await self._ledger.contacts.replace_partition(
             self._portal_id,
             layout,

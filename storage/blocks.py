@@ -28,6 +28,14 @@ MAX_BLOCK_BITS = 24
 # Table Storage allows 64 KiB a binary property; a multiple of a GUID's 16 bytes.
 PROPERTY_BYTES = 61_440
 
+
+class _Identified(msgspec.Struct, array_like=True, gc=False):
+    """The first field of a contact; the others are skipped."""
+
+    user_id: UserId
+
+
+_identified_decoder = msgspec.msgpack.Decoder(_Identified)
 _contacts_decoder = msgspec.msgpack.Decoder(list[Contact])
 _contact_decoder = msgspec.msgpack.Decoder(Contact)
 _contact_encoder = msgspec.msgpack.Encoder()
@@ -108,6 +116,11 @@ def encode_contact(contact: Contact) -> bytes:
 def decode_contact(encoded: bytes) -> Contact:
     """The contact that `encode_contact` encoded."""
     return _contact_decoder.decode(encoded)
+
+
+def encoded_user_id(encoded: bytes) -> UserId:
+    """The ID of the contact that `encode_contact` encoded, at a tenth of decoding it."""
+    return _identified_decoder.decode(encoded).user_id
 
 
 def join_contacts(encoded: Sequence[bytes]) -> bytes:

@@ -11,6 +11,7 @@ from storage.blocks import (
     Layout,
     decode_contacts,
     encode_contact,
+    encoded_user_id,
     join_contacts,
     join_properties,
     layout_for,
@@ -80,4 +81,6 @@ def test_contacts_survive_a_block(ids: list[UUID]):
         Contact(UserId(str(i)), f"{i}@contoso.example", "Zoë 🦊", "member", True)
         for i in sorted(ids, key=str)
     ]
-    assert decode_contacts(join_contacts([encode_contact(c) for c in contacts])) == contacts
+    encoded = [encode_contact(contact) for contact in contacts]
+    assert decode_contacts(join_contacts(encoded)) == contacts
+    assert [encoded_user_id(one) for one in encoded] == [c.user_id for c in contacts]
