@@ -77,7 +77,7 @@ def position(
             company_wide=_is_company_wide(license_),
         ),
         next_lifecycle_at=next_lifecycle_at,
-        is_trial=any(s.is_trial for s in license_.subscriptions),
+        is_trial=_is_trial(license_),
         calculated_at=circumstances.now,
         imported_at=circumstances.imported_at,
         managed=circumstances.managed,
@@ -114,6 +114,12 @@ def _status(
     if entitled - consumed > circumstances.over_licensed_tolerance:
         return "over_licensed"
     return "compliant"
+
+
+def _is_trial(license_: License) -> bool:
+    """Whether one of the living subscriptions is a trial; of any, where none lives."""
+    living = [s for s in license_.subscriptions if s.living]
+    return any(s.is_trial for s in living or license_.subscriptions)
 
 
 def _is_company_wide(license_: License) -> bool:

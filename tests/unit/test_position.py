@@ -254,6 +254,14 @@ def test_every_status_and_reason_has_a_remedy_of_its_own():
     assert len({remedy("cannot_be_synchronized", reason) for reason in reasons}) == len(reasons)
 
 
+def test_a_trial_that_has_ended_makes_no_trial_of_what_was_bought():
+    ended = make_subscription(is_trial=True, status="Deleted")
+    for subscriptions, is_trial in (((make_subscription(), ended), False), ((ended,), True)):
+        license_ = make_license(subscriptions=subscriptions)
+        found = position(license_, make_counts(), make_circumstances(), None)
+        assert found.is_trial is is_trial
+
+
 def test_one_trial_among_the_subscriptions_makes_a_trial():
     trial = make_license(subscriptions=(make_subscription(), make_subscription(is_trial=True)))
     bought = make_license(subscriptions=(make_subscription(),))

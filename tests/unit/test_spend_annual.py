@@ -109,6 +109,9 @@ def test_amounts_are_shown_with_the_decimals_of_their_currency(
 
 def test_iso_4217_has_some_150_currencies():
     assert len(DECIMALS) > 145
+    # the guilder of Curacao and Sint Maarten since 2025
+    assert {"XCG", "ZWG"} <= DECIMALS.keys()
+    assert {"ANG", "HRK"}.isdisjoint(DECIMALS)
     assert all(len(code) == 3 and code.isupper() for code in DECIMALS)
 
 
