@@ -18,9 +18,9 @@ from usage.joined import contacts_with_usage
 
 if TYPE_CHECKING:
     from composition import Ledger
-    from identifiers import UserId
+    from identifiers import SkuId, UserId
     from monitor.recorder import RunRecorder
-    from reclamation.model import Reclamation
+    from reclamation.model import Reclamation, Rule
     from usage.model import Usage
 
 _ITEMS_PER_WRITE = 1000
@@ -50,20 +50,23 @@ async def prepare(
     ledger: Ledger,
     reclamation: Reclamation,
     members: Collection[UserId],
+    excluded_skus: Collection[SkuId],
     recorder: RunRecorder,
 ) -> Reclamation:
     """Writes the items of a preview from the ledger, and returns it with its sums.
 
-    `members` are those of the excluded groups. Doing it again begins anew.
+    `members` are those of the excluded groups, `excluded_skus` what the portal
+    leaves alone. Doing it again begins anew.
     """
     evidence = await gather_evidence(ledger, reclamation.portal_id)
+    chosen = frozenset(reclamation.sku_ids or evidence.licenses).difference(excluded_skus)
     await ledger.reclamations.clear_items(reclamation.reclamation_id)
     sums = _Sums()
     found: list[Item] = []
     async for block in contacts_with_usage(ledger, reclamation.portal_id):
         for contact, usage in block:
             if not kept_out(contact, reclamation.exclusions, members):
-                found += _items(contact, usage, evidence, reclamation, sums)
+                found += _items(contact, usage, evidence, reclamation.rule, chosen, sums)
         if len(found) >= _ITEMS_PER_WRITE:
             await ledger.reclamations.add_items(reclamation.reclamation_id, found)
             found = []
@@ -84,17 +87,16 @@ def _items(
     contact: Contact,
     usage: Usage | None,
     evidence: Evidence,
-    reclamation: Reclamation,
+    rule: Rule,
+    chosen: frozenset[SkuId],
     sums: _Sums,
 ) -> list[Item]:
-    rule, activity = reclamation.rule, evidence.activity(usage)
+    activity = evidence.activity(usage)
     duplicates = evidence.duplicates_of(contact) if rule.duplicate else {}
-    chosen = reclamation.sku_ids
     found = candidates(contact, activity, duplicates, rule=rule, sku_ids=chosen)
     if not found and activity_unknown(contact, activity, rule):
         sums.unknown_activity += any(
-            assignment.held and (chosen is None or assignment.sku_id in chosen)
-            for assignment in contact.assignments
+            assignment.held and assignment.sku_id in chosen for assignment in contact.assignments
         )
     items = [_item(contact, candidate, usage, evidence) for candidate in found]
     for item in items:

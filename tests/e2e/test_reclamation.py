@@ -260,6 +260,20 @@ def test_all_licenses_of_a_user_is_another_choice_than_chosen_ones(admin: Admin,
     assert len(ours.truth()["users"][user_id]["seats"]) == 2
 
 
+def test_a_license_that_the_portal_excludes_by_now_is_not_planned(admin: Admin, cloud: Control):
+    ours = Reclaiming(admin, cloud, licenses_per_user=2)
+    ours.block(ours.users[0])
+    excluded = [ours.skus["SPE_E3"]]
+    admin.call("PUT", f"/portals/{ours.portal_id}/exclusions", {"exclusions": excluded}, status=200)
+    # the portal was not imported since, so its contacts still have the license
+    for preview in (
+        ours.preview("SPE_E3", "POWER_BI_PRO"),
+        ours.preview(skuIds=None, allLicenses=True),
+    ):
+        rows = admin.all(f"/reclamations/{preview}")
+        assert [row["skuPartNumber"] for row in rows] == ["POWER_BI_PRO"]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_throttled_users_lose_their_licenses_a_little_later(
     admin: Admin, cloud: Control, status: int
