@@ -115,11 +115,12 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
 class Indexes:
     """Numbers for the portals and licenses of a repository, as sightings name them."""
 
-    def __init__(self, portal_ids: Iterable[PortalId]) -> None:
+    def __init__(self, portal_ids: Iterable[PortalId], sku_ids: Iterable[SkuId] = ()) -> None:
+        """Numbers for these portals; `sku_ids` have theirs already, in this order."""
         self.portal_ids = list(portal_ids)
         self._portals = {portal_id: index for index, portal_id in enumerate(self.portal_ids)}
-        self.sku_ids: list[SkuId] = []
-        self._skus: dict[SkuId, int] = {}
+        self.sku_ids: list[SkuId] = list(sku_ids)
+        self._skus = {sku_id: index for index, sku_id in enumerate(self.sku_ids)}
 
     def sighting(
         self, tenant_id: TenantId, found: DirectoryObject, counted: frozenset[SkuId]

@@ -13,9 +13,10 @@ class ConsolidationMessage(msgspec.Struct, frozen=True):
     """Asks for the consolidation of one repository.
 
     `imported` is the portal whose import asked for it, to be recalculated
-    first.
+    first. `attempt` counts the hand-overs.
     """
 
     repository: str
     run_id: RunId
     imported: PortalId | None = None
+    attempt: int = 1

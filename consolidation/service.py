@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from compliance.model import Position
 from compliance.service import recalculate_portal
-from consolidation.matching import Indexes, Matcher, objects
-from consolidation.messages import ConsolidationMessage
+from consolidation.messages import QUEUE, ConsolidationMessage
 from consolidation.model import ContactRef, MatchedPerson, RepositoryState
-from consolidation.positions import (
-    consolidated_licenses,
-    consolidated_products,
-    folded_title,
-    is_counted,
-    of_each_tenant,
-)
 from consolidation.queueing import queue_consolidation
-from errors import NotFound
-from identifiers import PortalId, SkuId, TenantId, UserId
-from imports.model import Contact, Product
+from consolidation.work import Consolidation
+from errors import LeaseLost, NotFound, Stuck
+from identifiers import PortalId, UserId
+from imports.lease import held_lease
+from imports.model import Contact
+from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run
 from portals.model import Portal
 
 if TYPE_CHECKING:
     from composition import Ledger
-    from storage.consolidation import ConsolidationDraft
 
 
 async def portals_of(ledger: Ledger, repository: str) -> list[Portal]:
@@ -64,18 +56,61 @@ async def start_all(ledger: Ledger) -> int:
     return len(names)
 
 
-async def consolidate(ledger: Ledger, message: ConsolidationMessage) -> None:
-    """Consolidates the repository of a message and ends its run."""
+async def consolidate(ledger: Ledger, message: ConsolidationMessage, *, worker: str) -> None:
+    """Consolidates the repository of a message, to the run's end or to a hand-over.
+
+    A new message goes on when the time budget is spent, or when another worker
+    is at the run. Storage failures and defects are raised.
+    """
     run = await ledger.runs.get(message.run_id)
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
-    async with recorder.at_work():
-        await _attempt(ledger, message, recorder)
+    async with recorder.at_work(expected=(LeaseLost, OutOfTime)):
+        await _attempt(ledger, message, recorder, worker)
 
 
-async def _attempt(ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder) -> None:
-    await recorder.start()
+async def _attempt(
+    ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder, worker: str
+) -> None:
+    try:
+        async with held_lease(
+            ledger.sync_state,
+            PortalId(f"consolidation:{message.repository}"),
+            worker=worker,
+            run_id=message.run_id,
+            clock=ledger.clock,
+            seconds=ledger.settings.lease_seconds,
+            # repositories may be consolidated twice at once, each run by one worker
+            kind=f"lease-{message.run_id}",
+        ):
+            await recorder.start()
+            await _settled(ledger, message, recorder)
+    except LeaseLost:
+        await _hand_over(ledger, message, recorder, LEASE_WAIT_SECONDS)
+    except OutOfTime:
+        recorder.log("info", "The time budget is spent; the run goes on in a new message.")
+        await _hand_over(ledger, message, recorder, 0)
+
+
+async def _hand_over(
+    ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder, delay_seconds: int
+) -> None:
+    try:
+        await hand_over(
+            ledger.queue,
+            QUEUE,
+            message,
+            recorder,
+            code="consolidation_stuck",
+            delay_seconds=delay_seconds,
+        )
+    except Stuck as stuck:
+        await recorder.fail(stuck)
+
+
+async def _settled(ledger: Ledger, message: ConsolidationMessage, recorder: RunRecorder) -> None:
+    began = time.monotonic()
     recorder.log("info", f"Repository {message.repository}.")
     if ledger.settings.pseudonymous:
         recorder.log(
@@ -88,81 +123,22 @@ async def _attempt(ledger: Ledger, message: ConsolidationMessage, recorder: RunR
     except NotFound as gone:
         await recorder.fail(gone)
         return
-    state = await _consolidate(ledger, message.repository, portals)
+    run = recorder.run
+    draft = ledger.consolidation.draft(
+        message.repository, run.run_id, run.started_at or ledger.clock()
+    )
+    state = await ledger.consolidation.state(message.repository)
+    # an earlier worker may have ended it, and not have lived to say so
+    if state is None or state.generation != draft.generation:
+        budget = ledger.settings.import_time_budget_seconds
+        work = Consolidation(
+            ledger, message.repository, portals, draft, lambda: time.monotonic() - began > budget
+        )
+        state = await work.run()
     recorder.set_count("portals", len(portals))
     for name in ("contacts", "persons", "matched", "shared_addresses"):
         recorder.set_count(name, getattr(state, name))
     await recorder.finish("Succeeded")
-
-
-async def _consolidate(
-    ledger: Ledger, repository: str, portals: Sequence[Portal]
-) -> RepositoryState:
-    draft = ledger.consolidation.draft(repository, ledger.clock())
-    tenants = {portal.portal_id: portal.tenant_id for portal in portals}
-    positions: list[Position] = []
-    products: list[Product] = []
-    for portal in portals:
-        positions += await ledger.positions.list(portal.portal_id)
-        products += await ledger.licenses.list_products(portal.portal_id)
-    chosen = of_each_tenant(positions, tenants)
-    indexes = Indexes(tenants)
-    contacts = await _stage(ledger, draft, tenants, chosen, indexes)
-    titles = {position.sku_id: folded_title(position.title) for position in chosen}
-    holders: Counter[SkuId] = Counter()
-    title_holders: Counter[str] = Counter()
-    persons = matched = shared = 0
-    for bucket in draft.buckets:
-        matcher = Matcher(indexes, titles)
-        async for sightings in draft.sightings(bucket):
-            for sighting in sightings:
-                matcher.add(sighting)
-        found = matcher.result()
-        holders.update(found.holders)
-        title_holders.update(found.title_holders)
-        persons += found.persons
-        matched += len(found.matched)
-        shared += found.shared_addresses
-        await draft.add_persons(found.matched)
-    state = RepositoryState(
-        repository=repository,
-        generation=draft.generation,
-        consolidated_at=ledger.clock(),
-        portal_ids=tuple(tenants),
-        contacts=contacts,
-        persons=persons,
-        matched=matched,
-        shared_addresses=shared,
-    )
-    licenses = consolidated_licenses(chosen, holders)
-    await draft.publish(state, licenses, consolidated_products(licenses, products, title_holders))
-    return state
-
-
-async def _stage(
-    ledger: Ledger,
-    draft: ConsolidationDraft,
-    tenants: dict[PortalId, TenantId],
-    chosen: Sequence[Position],
-    indexes: Indexes,
-) -> int:
-    """Sorts the users of all tenants into buckets; returns the number of contacts."""
-    by_tenant: dict[TenantId, list[PortalId]] = {}
-    for portal_id, tenant_id in tenants.items():
-        by_tenant.setdefault(tenant_id, []).append(portal_id)
-    counted: dict[TenantId, set[SkuId]] = {}
-    for position in chosen:
-        if is_counted(position):
-            counted.setdefault(tenants[position.portal_id], set()).add(position.sku_id)
-    contacts = 0
-    for tenant_id, portal_ids in by_tenant.items():
-        streams = [(portal_id, ledger.contacts.blocks(portal_id)) for portal_id in portal_ids]
-        skus = frozenset(counted.get(tenant_id, ()))
-        async for some in objects(streams):
-            contacts += sum(len(found.copies) for found in some)
-            await draft.stage([indexes.sighting(tenant_id, found, skus) for found in some])
-    await draft.flush()
-    return contacts
 
 
 class Repository(msgspec.Struct, frozen=True):

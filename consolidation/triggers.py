@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import azure.functions as func
 import msgspec
 
@@ -42,7 +45,7 @@ async def consolidate_repository(message: func.QueueMessage) -> None:
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=ConsolidationMessage)
     async with settle(ledger, request.run_id, message):
-        await service.consolidate(ledger, request)
+        await service.consolidate(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
 
 
 @api.operation(

@@ -9,6 +9,7 @@ import msgspec
 from errors import Stuck
 
 if TYPE_CHECKING:
+    from consolidation.messages import ConsolidationMessage
     from imports.messages import ImportMessage
     from monitor.recorder import RunRecorder
     from reclamation.messages import ReclamationMessage
@@ -27,7 +28,7 @@ class OutOfTime(Exception):
 async def hand_over(
     queue: WorkQueue,
     name: str,
-    message: ImportMessage | ReclamationMessage | UsageMessage,
+    message: ConsolidationMessage | ImportMessage | ReclamationMessage | UsageMessage,
     recorder: RunRecorder,
     *,
     code: str,

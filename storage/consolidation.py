@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -16,8 +17,9 @@ from consolidation.model import (
     MatchedPerson,
     RepositoryState,
 )
+from identifiers import RunId
 from storage.blocks import join_properties, split_properties
-from storage.generation_names import new_generation, oldest_kept
+from storage.generation_names import generation_of, oldest_kept
 from storage.rows import record_of, row_of
 from storage.tables import Operation, Page, unusable_continuation
 
@@ -29,6 +31,7 @@ PERSONS = "ConsolidatedPersons"
 STAGING = "ConsolidationStaging"
 _TABLES = (POSITIONS, PERSONS, STAGING)
 _STATE = "state"
+_PROGRESS = "progress"
 PERSONS_PER_BLOCK = 500
 # Memory for sightings until they are written; a bucket's part of it is a row.
 STAGED_BYTES = 4_000_000
@@ -42,44 +45,84 @@ _encoder = msgspec.msgpack.Encoder()
 class ConsolidationDraft:
     """A consolidation's results while they are written; nobody reads them before `publish`."""
 
-    def __init__(self, tables: Tables, repository: str, now: datetime) -> None:
+    def __init__(self, tables: Tables, repository: str, now: datetime, generation: str) -> None:
         self._tables = tables
         self._repository = repository
         self._now = now
-        self.generation = new_generation(now)
+        self.generation = generation
+        self.chunks: list[str] = []
         self._staged: dict[int, list[bytes]] = {}
         self._staged_bytes = 0
-        self._chunk = 0
         self._buckets: set[int] = set()
         self._held: list[MatchedPerson] = []
+        # of the last person written
+        self.last_key = ""
 
     def _key(self, name: str) -> str:
         return f"{self._repository}|{self.generation}|{name}"
 
+    async def progress(self) -> bytes | None:
+        """What was saved of the work on this draft, None if nothing was."""
+        table = await self._tables.table(STAGING)
+        row = await self._tables.get(table, self._key(_PROGRESS), _PROGRESS)
+        return join_properties("Data", row) if row is not None else None
+
+    async def save_progress(self, progress: bytes) -> None:
+        """Keeps the progress until the draft is published."""
+        key = self._key(_PROGRESS)
+        row = {"PartitionKey": key, "RowKey": _PROGRESS, **split_properties("Data", progress)}
+        await self._tables.submit(await self._tables.table(STAGING), [("upsert", row)])
+
+    async def resume(self, chunks: Sequence[str], buckets: Sequence[int], last_key: str) -> None:
+        """Goes on from saved progress; persons after `last_key`, written after it, are deleted."""
+        self.chunks, self._buckets, self.last_key = list(chunks), set(buckets), last_key
+        table = await self._tables.table(PERSONS)
+        rows = self._tables.query(
+            table,
+            "PartitionKey eq @key and RowKey gt @last",
+            {"key": self._key("persons"), "last": last_key},
+            select=["PartitionKey", "RowKey"],
+        )
+        await self._tables.submit(table, [("delete", row) async for row in rows])
+
+    async def clear(self) -> None:
+        """Deletes what a worker that was killed has left of this draft."""
+        for name in _TABLES:
+            await self._delete(name, self.generation)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much is staged in memory as may be."""
+        return self._staged_bytes >= STAGED_BYTES
+
+    @property
+    def spilled(self) -> bool:
+        """Whether there is more than was held in memory at once."""
+        return len(self.chunks) > 1
+
     async def stage(self, sightings: Sequence[Sighting]) -> None:
-        """Sorts sightings into buckets by their keys."""
+        """Sorts sightings into buckets by their keys, in memory until `flush`."""
         for sighting in sightings:
             encoded = _encoder.encode(sighting)
             self._staged.setdefault(sighting.key[0], []).append(encoded)
             self._staged_bytes += len(encoded)
-        if self._staged_bytes >= STAGED_BYTES:
-            await self.flush()
 
     async def flush(self) -> None:
-        """Writes what is staged in memory."""
+        """Writes what is staged in memory, as a chunk with a name that no other worker chooses."""
+        chunk = f"{len(self.chunks):06d}-{secrets.token_hex(4)}"
         operations: list[Operation] = []
         for bucket, encoded in self._staged.items():
             content = msgspec.msgpack.encode([msgspec.Raw(raw) for raw in encoded])
             row = {
                 "PartitionKey": self._key(f"{bucket:02x}"),
-                "RowKey": f"{self._chunk:06d}",
+                "RowKey": chunk,
                 **split_properties("Data", zlib.compress(content, 1)),
             }
             operations.append(("upsert", row))
         await self._tables.submit(await self._tables.table(STAGING), operations)
         self._buckets.update(self._staged)
         self._staged, self._staged_bytes = {}, 0
-        self._chunk += 1
+        self.chunks.append(chunk)
 
     @property
     def buckets(self) -> list[int]:
@@ -89,6 +132,7 @@ class ConsolidationDraft:
     async def sightings(self, bucket: int) -> AsyncIterator[list[Sighting]]:
         """What was staged in a bucket and written, some at a time."""
         table = await self._tables.table(STAGING)
+        chunks = frozenset(self.chunks)
         rows = self._tables.query(
             table,
             "PartitionKey eq @key",
@@ -96,6 +140,8 @@ class ConsolidationDraft:
             page_size=_BLOCKS_PER_READ,
         )
         async for row in rows:
+            if row["RowKey"] not in chunks:
+                continue
             parts = msgspec.msgpack.decode(
                 zlib.decompress(join_properties("Data", row)), type=list[msgspec.Raw]
             )
@@ -107,6 +153,11 @@ class ConsolidationDraft:
         while len(self._held) >= PERSONS_PER_BLOCK:
             await self._write_block()
 
+    async def flush_persons(self) -> None:
+        """Writes the persons held in memory, in a block that may be a short one."""
+        if self._held:
+            await self._write_block()
+
     async def _write_block(self) -> None:
         block, self._held = self._held[:PERSONS_PER_BLOCK], self._held[PERSONS_PER_BLOCK:]
         row = {
@@ -115,6 +166,7 @@ class ConsolidationDraft:
             **split_properties("Data", zlib.compress(msgspec.msgpack.encode(block), 1)),
         }
         await self._tables.submit(await self._tables.table(PERSONS), [("upsert", row)])
+        self.last_key = block[-1].key
 
     async def publish(
         self,
@@ -123,8 +175,7 @@ class ConsolidationDraft:
         products: Sequence[ConsolidatedProduct],
     ) -> bool:
         """Makes this the result that readers follow, unless a later one is; deletes older ones."""
-        if self._held:
-            await self._write_block()
+        await self.flush_persons()
         table = await self._tables.table(POSITIONS)
         rows: list[Operation] = [
             ("upsert", row_of(item, self._key("licenses"), item.sku_id)) for item in licenses
@@ -159,9 +210,9 @@ class ConsolidationStore:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def draft(self, repository: str, now: datetime) -> ConsolidationDraft:
-        """A new result of the repository, beside the present one."""
-        return ConsolidationDraft(self._tables, repository, now)
+    def draft(self, repository: str, run_id: RunId, began: datetime) -> ConsolidationDraft:
+        """The result of a run on the repository that began then, beside the present one."""
+        return ConsolidationDraft(self._tables, repository, began, generation_of(run_id, began))
 
     async def state(self, repository: str) -> RepositoryState | None:
         """The last consolidation, None before the first."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
+from identifiers import RunId
+
 # Longer than any computation; what is older and not in use was left by one that was killed.
 ABANDONED_AFTER = timedelta(days=1)
 
@@ -12,6 +14,11 @@ ABANDONED_AFTER = timedelta(days=1)
 def new_generation(now: datetime) -> str:
     """A name that sorts by time and that no other worker chooses."""
     return f"{_milliseconds(now)}-{secrets.token_hex(4)}"
+
+
+def generation_of(run_id: RunId, began: datetime) -> str:
+    """The name for what a run writes, whichever worker goes on with it."""
+    return f"{_milliseconds(began)}-{run_id[-8:]}"
 
 
 def oldest_kept(now: datetime) -> str:

@@ -179,7 +179,7 @@ async def test_findings_and_matched_persons_forget_an_erased_person_soon(
         run_id = await recalculate_soon(ledger, each.portal_id, None)
         await recalculate(ledger, RecalculationMessage(each.portal_id, run_id))
     joined = await queue_consolidation(ledger, repository, "manual")
-    await consolidate(ledger, ConsolidationMessage(repository, joined.run_id))
+    await consolidate(ledger, ConsolidationMessage(repository, joined.run_id), worker="test")
     assert await places(settings, person.user_id) >= {"SpendFindings", "ConsolidatedPersons"}
     for each in (portal, twin):
         await erase(ledger, each, person.user_id)
@@ -199,7 +199,7 @@ async def test_findings_and_matched_persons_forget_an_erased_person_soon(
     assert sum(run.task == "consolidation" for run in queued) == 2
     for run in queued:
         if run.task == "consolidation":
-            await consolidate(ledger, ConsolidationMessage(repository, run.run_id))
+            await consolidate(ledger, ConsolidationMessage(repository, run.run_id), worker="test")
         elif run.portal_id in (portal.portal_id, twin.portal_id):
             await recalculate(ledger, RecalculationMessage(run.portal_id, run.run_id))
     assert await places(settings, person.user_id) == set()

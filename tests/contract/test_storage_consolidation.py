@@ -25,9 +25,10 @@ from storage.consolidation import (
     ConsolidationStore,
 )
 from storage.tables import Tables
-from tests.builders import NOW, OTHER_SKU, PORTAL, SKU
+from tests.builders import NOW, OTHER_SKU, PORTAL, SKU, make_run
 
 LATER = NOW + timedelta(hours=1)
+RUN = make_run().run_id
 
 
 def key_of(number: int) -> bytes:
@@ -59,7 +60,7 @@ def state_of(draft: ConsolidationDraft, repository: str = "default") -> Reposito
 
 
 async def test_what_is_staged_comes_back_by_bucket_whether_or_not_it_spilled(tables: Tables):
-    draft = ConsolidationStore(tables).draft("default", NOW)
+    draft = ConsolidationStore(tables).draft("default", RUN, NOW)
     # each batch of them fills the memory that staging may take
     padding = STAGED_BYTES // 100
     staged = [sighting(number, padding) for number in range(250)]
@@ -76,7 +77,7 @@ async def test_what_is_staged_comes_back_by_bucket_whether_or_not_it_spilled(tab
 
 async def test_nobody_reads_a_consolidation_before_it_is_complete(tables: Tables):
     store = ConsolidationStore(tables)
-    draft = store.draft("default", NOW)
+    draft = store.draft("default", RUN, NOW)
     await draft.stage([sighting(1)])
     await draft.flush()
     people = sorted((person(n) for n in range(PERSONS_PER_BLOCK + 20)), key=lambda p: p.key)
@@ -107,8 +108,8 @@ async def test_nobody_reads_a_consolidation_before_it_is_complete(tables: Tables
 
 async def test_the_consolidation_begun_later_stays_and_repositories_are_apart(tables: Tables):
     store = ConsolidationStore(tables)
-    early, late = store.draft("default", NOW), store.draft("default", LATER)
-    other = store.draft("europe", NOW)
+    early, late = store.draft("default", RUN, NOW), store.draft("default", RUN, LATER)
+    other = store.draft("europe", RUN, NOW)
     await early.add_persons([person(1)])
     assert await late.publish(state_of(late), [license_of(7)], [])
     assert not await early.publish(state_of(early), [license_of(99)], [product("A")])
@@ -127,7 +128,7 @@ async def test_the_consolidation_begun_later_stays_and_repositories_are_apart(ta
 @pytest.mark.parametrize("continuation", ["", "a|b", "x' or '1' eq '1"])
 async def test_a_position_from_elsewhere_is_refused(tables: Tables, continuation: str):
     store = ConsolidationStore(tables)
-    draft = store.draft("default", NOW)
+    draft = store.draft("default", RUN, NOW)
     await draft.publish(state_of(draft), [], [])
     with pytest.raises(InvalidInput):
         await store.persons("default", top=5, continuation=continuation)

@@ -261,7 +261,9 @@ async def test_each_task_of_a_run_has_a_span_and_its_calls_count_for_the_portal(
     using = await run_of("usage")
     await collect_usage(ledger, UsageMessage(portal.portal_id, using.run_id), worker="test")
     joining = await queue_consolidation(ledger, portal.repository, "manual")
-    await consolidate(ledger, ConsolidationMessage(portal.repository, joining.run_id))
+    await consolidate(
+        ledger, ConsolidationMessage(portal.repository, joining.run_id), worker="test"
+    )
     asked = PreviewRequest(portal.portal_id, None, Rule(blocked=True), Exclusions())
     taking, previewing = await start_preview(ledger, asked, requested_by="Ada")
     message = ReclamationMessage(taking.reclamation_id, previewing.run_id, "preview")

@@ -19,6 +19,7 @@ PURE = [
     "consolidation/matching.py",
     "consolidation/model.py",
     "consolidation/positions.py",
+    "consolidation/progress.py",
     "imports/model.py",
     "imports/reconcile.py",
     "catalogue/parse.py",
