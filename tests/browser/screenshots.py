@@ -73,6 +73,8 @@ class Preparation:
             "person": f"/people/{contoso}/{contact['userId']}",
             "savings": "/savings",
             "wasted-seats": "/savings/waste",
+            "overlap": "/savings/overlap",
+            "installations": "/savings/installations",
             "reclamation": f"/savings/reclamations/{reclamation_id}",
             "reclamation-preview": "/savings/reclamations/new",
             "monitor": "/monitor",

@@ -127,10 +127,9 @@ const positionColumns = (showHistory) => [
     key: "utilization",
     title: "Utilization",
     value: (row) => (row.entitled ? row.consumed / row.entitled : null),
-    cell: (row) => utilization(row.consumed, row.entitled, row.title),
+    cell: (row) => h("span", { class: "with-button" }, utilization(row.consumed, row.entitled, row.title), historyButton(row, showHistory)),
   },
   { key: "remedy", title: "What helps", wide: true, cell: (row) => row.remedy },
-  { key: "history", title: "", cell: (row) => historyButton(row, showHistory) },
 ];
 
 function historyButton(row, showHistory) {
