@@ -362,7 +362,7 @@ async def test_in_pseudonymous_mode_nobody_is_stored_by_name(
     }
     # who reads consolidated figures is told what they cannot know
     run = await queue_consolidation(nameless, portal.repository, "manual")
-    await consolidate(nameless, ConsolidationMessage(portal.repository, run.run_id))
+    await consolidate(nameless, ConsolidationMessage(portal.repository, run.run_id), worker="test")
     told_by_run = (await nameless.runs.get(run.run_id)).log
     assert [line.level for line in told_by_run if "PSEUDONYMOUS" in line.text] == ["warning"]
 
