@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from compliance.messages import QUEUE, RecalculationMessage
 from compliance.subject import subject
 from identifiers import PortalId, RunId
-from monitor.parents import sent_or_failed
-from monitor.run import Run, new_run_id
+from monitor.queueing import queue_run
+from monitor.run import new_run
 from monitor.waiting import remember_waiting, waiting_run
 
 if TYPE_CHECKING:
@@ -29,20 +27,15 @@ async def recalculate_soon(ledger: Ledger, portal_id: PortalId, requested_by: st
     if waiting is not None:
         return waiting
     portal = await subject(ledger, portal_id)
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
+    run = new_run(
         "recalculation",
         "queue",
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal_id,
         portal_name=portal.name,
         requested_by=requested_by,
     )
-    await ledger.runs.create(run)
     message = RecalculationMessage(portal_id, run.run_id)
-    async with sent_or_failed(ledger.runs, run, ledger.clock):
-        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    await queue_run(ledger, run, QUEUE, message)
     await remember_waiting(ledger, portal_id, PENDING_KIND, run.run_id)
     return run.run_id

@@ -16,9 +16,10 @@ from compliance.subject import subject
 from errors import Conflict, NotFound
 from identifiers import PortalId
 from ledger.service import forget_deleted_portal
-from monitor.parents import parent_run, sent_or_failed
+from monitor.parents import parent_run
+from monitor.queueing import sent_or_failed
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run_id
+from monitor.run import FINISHED, Run, RunError, State, Trigger, new_parent, new_run
 from spend.model import is_managed
 from spend.recalculation import recalculate_spend
 from telemetry.signals import count, gauge
@@ -166,20 +167,17 @@ async def start_recalculation(
             await ledger.runs.create(run)
             if trigger != "manual" or not await _import_first(ledger, run):
                 message = RecalculationMessage(portal_id, run.run_id)
-                async with sent_or_failed(ledger.runs, run, ledger.clock):
+                async with sent_or_failed(ledger, run):
                     await ledger.queue.send(QUEUE, msgspec.json.encode(message))
             queued.append(run.run_id)
     return parent
 
 
 def _child(ledger: Ledger, parent: Run, portal_id: PortalId, name: str) -> Run:
-    now = ledger.clock()
-    return Run(
-        new_run_id(now),
+    return new_run(
         "recalculation",
         parent.trigger,
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal_id,
         portal_name=name,
         parent_run_id=parent.run_id,
@@ -191,7 +189,7 @@ async def _import_first(ledger: Ledger, run: Run) -> bool:
     if run.portal_id is None:
         return False
     try:
-        async with sent_or_failed(ledger.runs, run, ledger.clock, unless=(NotFound, Conflict)):
+        async with sent_or_failed(ledger, run, unless=(NotFound, Conflict)):
             await imports.service.start_import(
                 ledger,
                 run.portal_id,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from consolidation.messages import QUEUE, ConsolidationMessage
 from identifiers import PortalId, RunId
-from monitor.parents import sent_or_failed
-from monitor.run import Run, Trigger, new_run_id
+from monitor.queueing import queue_run
+from monitor.run import Run, Trigger, new_run
 from monitor.waiting import remember_waiting, waiting_run
 
 if TYPE_CHECKING:
@@ -41,10 +39,7 @@ async def queue_consolidation(
     requested_by: str | None = None,
 ) -> Run:
     """Queues the consolidation and returns its run."""
-    now = ledger.clock()
-    run = Run(new_run_id(now), "consolidation", trigger, "Queued", now, requested_by=requested_by)
-    await ledger.runs.create(run)
+    run = new_run("consolidation", trigger, ledger.clock(), requested_by=requested_by)
     message = ConsolidationMessage(repository, run.run_id, imported)
-    async with sent_or_failed(ledger.runs, run, ledger.clock):
-        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    await queue_run(ledger, run, QUEUE, message)
     return run

@@ -17,9 +17,10 @@ from identifiers import PortalId, RunId
 from imports.lease import held_lease
 from imports.messages import QUEUE, ImportMessage
 from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
-from monitor.parents import parent_run, sent_or_failed
+from monitor.parents import parent_run
+from monitor.queueing import queue_run
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, Trigger, new_parent, new_run_id
+from monitor.run import FINISHED, Run, Trigger, new_parent, new_run
 from telemetry.signals import count
 
 if TYPE_CHECKING:
@@ -116,24 +117,19 @@ async def _queue_import(
     then_recalculate: RunId | None,
     requested_by: str | None,
 ) -> Run:
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
+    run = new_run(
         "import",
         trigger,
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal.portal_id,
         portal_name=portal.name,
         parent_run_id=parent_run_id,
         requested_by=requested_by,
     )
-    await ledger.runs.create(run)
     message = ImportMessage(
         portal.portal_id, run.run_id, clean=clean, then_recalculate=then_recalculate
     )
-    async with sent_or_failed(ledger.runs, run, ledger.clock):
-        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    await queue_run(ledger, run, QUEUE, message)
     return run
 
 

@@ -12,7 +12,7 @@ from identifiers import PortalId, UserId
 from imports.erasure import Erasures
 from imports.lease import IMPORT_LEASE, held_lease
 from monitor.recorder import RunRecorder
-from monitor.run import Run, new_run_id
+from monitor.run import Run, new_run
 from reclamation.erasure import forget_person, is_in_reclamations
 from storage.blocks import decode_contact, encode_contact, index_consumers
 from usage.messages import LEASE_KIND as USAGE_LEASE
@@ -43,13 +43,10 @@ async def erase_person(
             f"Portal {portal_id} has no contact {user_id}.",
             remedy="List the portal's contacts for the IDs it has.",
         )
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
+    run = new_run(
         "erasure",
         "manual",
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal_id,
         requested_by=requested_by,
     )

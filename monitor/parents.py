@@ -11,7 +11,6 @@ import msgspec
 
 from errors import LedgerError
 from identifiers import RunId
-from monitor.recorder import RunRecorder
 from monitor.run import Run, RunError
 
 if TYPE_CHECKING:
@@ -34,28 +33,6 @@ async def parent_run(
         # what the body failed of is told, whether or not storage takes this
         with suppress(LedgerError):
             await store.save(short_of_children(parent, len(queued), clock()))
-        raise
-
-
-@asynccontextmanager
-async def sent_or_failed(
-    store: RunStore,
-    run: Run,
-    clock: Callable[[], datetime],
-    *,
-    unless: tuple[type[LedgerError], ...] = (),
-) -> AsyncIterator[None]:
-    """Ends the run if the body cannot send its message, which nobody would work on.
-
-    Errors of the classes `unless` are the caller's to settle.
-    """
-    try:
-        yield
-    except unless:
-        raise
-    except LedgerError as error:
-        with suppress(LedgerError):
-            await RunRecorder(store, run, clock).fail(error)
         raise
 
 

@@ -84,6 +84,30 @@ def new_run_id(now: datetime) -> RunId:
     return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
 
+def new_run(
+    task: Task,
+    trigger: Trigger,
+    now: datetime,
+    *,
+    portal_id: PortalId | None = None,
+    portal_name: str | None = None,
+    parent_run_id: RunId | None = None,
+    requested_by: str | None = None,
+) -> Run:
+    """A run that nobody has begun to work on."""
+    return Run(
+        new_run_id(now),
+        task,
+        trigger,
+        "Queued",
+        now,
+        portal_id=portal_id,
+        portal_name=portal_name,
+        parent_run_id=parent_run_id,
+        requested_by=requested_by,
+    )
+
+
 def new_parent(
     task: Task,
     trigger: Trigger,

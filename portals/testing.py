@@ -12,7 +12,7 @@ from errors import LedgerError
 from graph.permissions import GraphTask
 from identifiers import ClientId, PortalId, TenantId
 from monitor.recorder import RunRecorder, run_error
-from monitor.run import Run, new_run_id
+from monitor.run import Run, new_run
 from portals.certificates import Material
 from portals.connection_test import CHECKS, Check, Tell, tasks_of, test_connection
 from portals.entered import PortalInput, read_credential
@@ -28,13 +28,10 @@ async def test_portal(ledger: Ledger, portal_id: PortalId) -> ConnectionTest:
     While it goes on, the portal shows the steps so far.
     """
     portal = await ledger.portals.get(portal_id)
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
+    run = new_run(
         "connection_test",
         "manual",
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal_id,
         portal_name=portal.name,
     )

@@ -10,7 +10,7 @@ import msgspec
 from errors import Conflict, InvalidInput, LedgerError, PreconditionFailed
 from identifiers import PortalId, ReclamationId, SkuId
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, new_run_id
+from monitor.run import FINISHED, Run, new_run, new_run_id
 from reclamation.messages import QUEUE, Action, ReclamationMessage
 from reclamation.model import (
     RESTORABLE_STATES,
@@ -272,13 +272,10 @@ async def ended_as(
 
 
 def _new_run(ledger: Ledger, portal: Portal, requested_by: str) -> Run:
-    now = ledger.clock()
-    return Run(
-        new_run_id(now),
+    return new_run(
         "reclamation",
         "manual",
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal.portal_id,
         portal_name=portal.name,
         requested_by=requested_by,

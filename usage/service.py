@@ -6,16 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from compliance.queueing import recalculate_soon
 from errors import Conflict, GraphError, LeaseLost, LedgerError, Stuck
 from identifiers import PortalId, RunId, UserId
 from imports.lease import held_lease
 from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
-from monitor.parents import parent_run, sent_or_failed
+from monitor.parents import parent_run
+from monitor.queueing import queue_run
 from monitor.recorder import RunRecorder
-from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run_id
+from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run
 from usage.figures import sum_up
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import USAGE_TASKS, UsageStatus
@@ -105,22 +104,17 @@ async def _queue_usage(
     parent_run_id: RunId | None,
     requested_by: str | None,
 ) -> Run:
-    now = ledger.clock()
-    run = Run(
-        new_run_id(now),
+    run = new_run(
         "usage",
         trigger,
-        "Queued",
-        now,
+        ledger.clock(),
         portal_id=portal.portal_id,
         portal_name=portal.name,
         parent_run_id=parent_run_id,
         requested_by=requested_by,
     )
-    await ledger.runs.create(run)
     message = UsageMessage(portal.portal_id, run.run_id)
-    async with sent_or_failed(ledger.runs, run, ledger.clock):
-        await ledger.queue.send(QUEUE, msgspec.json.encode(message))
+    await queue_run(ledger, run, QUEUE, message)
     return run
 
 
