@@ -17,6 +17,7 @@ from imports.model import ImportSummary
 from monitor.handover import OutOfTime
 from monitor.recorder import RunRecorder
 from monitor.run import RunError
+from portals.connection import connected
 from telemetry.signals import count
 
 if TYPE_CHECKING:
@@ -41,16 +42,8 @@ async def import_tenant(ledger: Ledger, message: ImportMessage, recorder: RunRec
         portal, previous = await both(
             ledger.portals.get(message.portal_id), ledger.sync_state.summary(message.portal_id)
         )
-        material = await ledger.credentials.read(portal.credential)
-        cloud = ledger.settings.cloud(portal.cloud)
-        async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
-            try:
-                error = await _import_from(ledger, portal, graph, previous, message.clean, recorder)
-            finally:
-                # an import that was handed over has counted before
-                recorder.count("graph_requests", graph.counts.requests)
-                recorder.count("graph_retries", graph.counts.retries)
-                recorder.count("graph_throttled", graph.counts.throttled)
+        async with connected(ledger, portal, recorder) as graph:
+            error = await _import_from(ledger, portal, graph, previous, message.clean, recorder)
     except (OutOfTime, LeaseLost):
         raise
     except LedgerError as failure:

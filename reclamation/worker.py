@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from imports.lease import held_lease
 from monitor.handover import OutOfTime, hand_over
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, RunError
+from portals.connection import connected
 from reclamation.evidence import gather_evidence
 from reclamation.execution import Execution
 from reclamation.journal import Journal
@@ -140,7 +140,7 @@ async def _work(
             prepared, state="ready", expires_at=ledger.clock() + validity
         )
     else:
-        async with _connected(ledger, portal, recorder) as graph:
+        async with connected(ledger, portal, recorder) as graph:
             await _check_permission(graph)
             if message.action == "execute":
                 members = await _members(graph, reclamation)
@@ -181,22 +181,6 @@ async def _finish_run(
     )
 
 
-@asynccontextmanager
-async def _connected(
-    ledger: Ledger, portal: Portal, recorder: RunRecorder
-) -> AsyncIterator[GraphClient]:
-    """Graph for the portal; the run counts the calls."""
-    material = await ledger.credentials.read(portal.credential)
-    cloud = ledger.settings.cloud(portal.cloud)
-    async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
-        try:
-            yield graph
-        finally:
-            recorder.count("graph_requests", graph.counts.requests)
-            recorder.count("graph_retries", graph.counts.retries)
-            recorder.count("graph_throttled", graph.counts.throttled)
-
-
 async def _check_permission(graph: GraphClient) -> None:
     roles = await graph.roles()
     for need in needs_of(["reclamation"]):
@@ -209,7 +193,7 @@ async def _excluded_members(
 ) -> Collection[UserId]:
     if not reclamation.exclusions.group_ids:
         return ()
-    async with _connected(ledger, portal, recorder) as graph:
+    async with connected(ledger, portal, recorder) as graph:
         return await _members(graph, reclamation)
 
 

@@ -15,6 +15,7 @@ from monitor.parents import parent_run
 from monitor.queueing import queue_run
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run, RunError, Trigger, new_parent, new_run
+from portals.connection import connected
 from usage.figures import sum_up
 from usage.messages import LEASE_KIND, QUEUE, UsageMessage
 from usage.model import USAGE_TASKS, UsageStatus
@@ -180,15 +181,8 @@ async def _hand_over(
 async def _settled(ledger: Ledger, message: UsageMessage, recorder: RunRecorder) -> None:
     try:
         portal = await ledger.portals.get(message.portal_id)
-        material = await ledger.credentials.read(portal.credential)
-        cloud = ledger.settings.cloud(portal.cloud)
-        async with ledger.graph(cloud, portal.tenant_id, portal.client_id, material) as graph:
-            try:
-                found = await _collect(ledger, portal, graph, recorder)
-            finally:
-                recorder.count("graph_requests", graph.counts.requests)
-                recorder.count("graph_retries", graph.counts.retries)
-                recorder.count("graph_throttled", graph.counts.throttled)
+        async with connected(ledger, portal, recorder) as graph:
+            found = await _collect(ledger, portal, graph, recorder)
     except LeaseLost:
         raise
     except LedgerError as failure:
