@@ -64,9 +64,9 @@ def hybrid_facts(
 ) -> list[HybridFact]:
     """The contact's position in each family that it is entitled to, activated or has installed.
 
-    Whether something is installed is unknown until activations or devices were read.
+    That nothing is installed is known from activations alone: Intune does not see every device.
     """
-    known = status is not None and not {"roster", "devices"}.isdisjoint(status.tasks)
+    known = status is not None and "roster" in status.tasks
     entitled = _entitled(contact, entitlements)
     facts = []
     for family in Family:

@@ -37,6 +37,14 @@ def test_the_positions_follow_from_entitlement_activation_and_installation():
     assert position(make_usage(), entitled=False) is None
 
 
+def test_intune_proves_what_is_installed_and_not_that_nothing_is():
+    devices_alone = make_usage_status(tasks=("devices",))
+    assert position(INSTALLED, devices_alone) == "entitled_installed"
+    # it may be on a device that Intune does not manage
+    assert position(make_usage(), devices_alone) == "unknown"
+    assert position(make_usage(), make_usage_status(tasks=("roster",))) == "entitled_not_installed"
+
+
 def test_what_nobody_looked_for_is_unknown():
     assert position(make_usage(), make_usage_status(tasks=("access",))) == "unknown"
     assert position(None, None) == "unknown"
