@@ -92,7 +92,7 @@ class Bench:
         values = []
         for _ in range(self.rounds):
             if fresh:
-                given = msgspec.structs.replace(given, portal_id=PortalId(str(uuid.uuid4())))
+                given = _elsewhere(given)
             values.append(float(self.measure(module, mode, given)[key]))
         return statistics.median(values)
 
@@ -118,17 +118,26 @@ class Bench:
         return given
 
     def against_the_limit(self, given: Task, users: int) -> None:
-        """Wall time against what Azurite needs for the rows alone."""
+        """Wall time against reading alone and what Azurite needs for the rows, round by round."""
         self.measure("bench.ours", "import", given)
-        packed = self.median("bench.limit", "packed", given, "wall_s")
-        reading = self.median("bench.ours", "read", given, "wall_s")
-        fresh = self.median("bench.ours", "import", given, "wall_s", fresh=True)
+        rounds = [
+            {
+                "packed": self.measure("bench.limit", "packed", given)["wall_s"],
+                "reading": self.measure("bench.ours", "read", given)["wall_s"],
+                "fresh": self.measure("bench.ours", "import", _elsewhere(given))["wall_s"],
+            }
+            for _ in range(self.rounds)
+        ]
+        packed, reading, fresh = (
+            statistics.median(told[part] for told in rounds)
+            for part in ("packed", "reading", "fresh")
+        )
+        ratio = statistics.median(r["fresh"] / (r["packed"] + r["reading"]) for r in rounds)
         plain = self.measure("bench.limit", "plain", given)
         plain_s = plain["wall_s"] / plain["rows"] * users * 4
-        limit = packed + reading
         self.note("packed_write_s", packed, "-", "Azurite alone, the packed rows, s")
         self.note("read_wall_s", reading, "-", "reading Graph alone, s")
-        self.note("limit_ratio", fresh / limit, "≤ 1.3", "our import / (reading + writing alone)")
+        self.note("limit_ratio", ratio, "≤ 1.3", "our import / (reading + writing alone)")
         self.note(
             "plain_rows_ratio", fresh / plain_s, "≤ 1.3", "our import / Azurite taking plain rows"
         )
@@ -217,6 +226,11 @@ class Bench:
         ours = "import function_app; function_app.app.get_functions()"
         ratio = _process_seconds(ours) / _process_seconds(empty)
         self.note("cold_start_ratio", ratio, "≤ 3", "cold start against an empty function app")
+
+
+def _elsewhere(given: Task) -> Task:
+    """The same tenant in a portal of its own."""
+    return msgspec.structs.replace(given, portal_id=PortalId(str(uuid.uuid4())))
 
 
 def _process_seconds(program: str) -> float:

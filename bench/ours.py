@@ -30,15 +30,21 @@ from settings import read_settings
 from simulator.control import Control
 
 
-async def imported(ledger: Ledger, given: Task, trigger: Trigger) -> dict[str, Any]:
-    """Imports the task's tenant, creating its portal if there is none; returns the run's counts."""
+async def queued(ledger: Ledger, given: Task, trigger: Trigger) -> Run:
+    """A run that is to import the task's tenant; the portal is created if there is none."""
     try:
         await ledger.portals.get(given.portal_id)
     except NotFound:
         credential = await ledger.credentials.store(given.portal_id, material())
         await ledger.portals.create(portal_of(given, credential))
-    run = Run(new_run_id(ledger.clock()), "import", trigger, "Queued", ledger.clock())
+    now = ledger.clock()
+    run = Run(new_run_id(now), "import", trigger, "Queued", now, portal_id=given.portal_id)
     await ledger.runs.create(run)
+    return run
+
+
+async def imported(ledger: Ledger, given: Task, run: Run) -> dict[str, Any]:
+    """Imports the task's tenant as the run; returns the run's counts."""
     await service.import_portal(ledger, ImportMessage(given.portal_id, run.run_id), worker="bench")
     done = await ledger.runs.get(run.run_id)
     if done.state != "Succeeded":
@@ -50,23 +56,25 @@ async def warm_up(ledger: Ledger, given: Task) -> None:
     """A small import first: a worker loads the SDKs and connects once in its life."""
     if given.small_tenant_id is not None and given.small_client_id is not None:
         small = Task(given.small_tenant_id, given.small_client_id, PortalId(str(uuid.uuid4())))
-        await imported(ledger, small, "manual")
+        await imported(ledger, small, await queued(ledger, small, "manual"))
 
 
 async def whole_import(ledger: Ledger, given: Task) -> None:
     """A full import."""
     await warm_up(ledger, given)
-    await measured(lambda: imported(ledger, given, "manual"))
+    run = await queued(ledger, given, "manual")
+    await measured(lambda: imported(ledger, given, run))
 
 
 async def following(ledger: Ledger, given: Task) -> None:
     """An import after some changes, of a tenant that was imported in full before."""
-    unchanged = await imported(ledger, given, "timer")
+    unchanged = await imported(ledger, given, await queued(ledger, given, "timer"))
     cloud = Control(given.control_url, given.control_key, Path(given.ca_bundle))
     cloud.call("drift", tenant_id=given.tenant_id, changes=given.changes, kinds=["license", "name"])
+    run = await queued(ledger, given, "timer")
 
     async def work() -> dict[str, Any]:
-        counts = await imported(ledger, given, "timer")
+        counts = await imported(ledger, given, run)
         return {**counts, "unchanged_rows": unchanged["rows_written"]}
 
     await measured(work)

@@ -288,7 +288,7 @@ class Enumeration:
         )
         indexes = index_seats(
             (user_id, seats[user_id] if user_id in seats else seats_of(decode_contact(raw)))
-            for user_id, raw in sorted(standing.items())
+            for user_id, raw in standing.items()
         )
         index_rows = await self._ledger.consumers.replace_partition(
             self._portal_id, layout, partition, indexes, stored=stored_indexes

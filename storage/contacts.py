@@ -298,20 +298,20 @@ class ContactStore:
         Rows that already say so are not written. With `keep_unseen`, stored
         contacts missing from `encoded` stay, as `overlay` has them. Returns
         what changed against what readers saw, and the partition's contacts as
-        they now stand. Running it twice changes nothing the second time.
-        `stored` are the partition's digests, if they have been read already.
+        they now stand, in the order of their IDs. Running it twice changes
+        nothing the second time. `stored` are the partition's digests, if they
+        have been read already.
         """
         table = await self._tables.table(TABLE)
         key = layout.partition_key(portal_id, partition)
-        if keep_unseen:
-            kept = await self.partition(portal_id, layout, partition, overlay)
-            encoded = {**kept, **encoded}
+        kept = await self.partition(portal_id, layout, partition, overlay) if keep_unseen else {}
+        standing = dict(sorted({**kept, **encoded}.items()))
         contents: dict[str, tuple[bytes, int]] = {}
         grouped: dict[int, list[UserId]] = {}
-        for user_id in sorted(encoded):
+        for user_id in standing:
             grouped.setdefault(layout.block_of(user_id), []).append(user_id)
         for block, user_ids in grouped.items():
-            content = join_contacts([encoded[user_id] for user_id in user_ids])
+            content = join_contacts([standing[user_id] for user_id in user_ids])
             contents[_row_key(block)] = (content, len(user_ids))
         if stored is None:
             stored = (await self.digests(portal_id, layout, range(partition, partition + 1)))[
@@ -342,7 +342,7 @@ class ContactStore:
                 *(("delete", {"PartitionKey": key, "RowKey": row}) for row in deleted),
             ],
         )
-        return changes, dict(encoded)
+        return changes, standing
 
     async def _partition_contacts(self, table: TableClient, key: str) -> AsyncIterator[Contact]:
         rows = self._tables.query(
