@@ -91,13 +91,19 @@ export function clearFieldErrors(form) {
 
 /** Tabs that are addresses: [[key, label, segments], …]. */
 export function tabs(label, items, current) {
-  return h(
+  const bar = h(
     "nav",
     { class: "tabs", "aria-label": label },
     items.map(([key, text, segments]) =>
       h("a", { href: address(segments), "aria-current": key === current ? "page" : null }, text),
     ),
   );
+  // on narrow screens the bar scrolls; once it is in its place, the current tab is in sight
+  requestAnimationFrame(() => {
+    const chosen = bar.querySelector("[aria-current]");
+    if (chosen) bar.scrollLeft = chosen.offsetLeft - bar.offsetLeft - (bar.clientWidth - chosen.offsetWidth) / 2;
+  });
+  return bar;
 }
 
 /** A select whose choice is a filter in the address. */
