@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from identifiers import PortalId, RunId
@@ -13,10 +15,11 @@ class ConsolidationMessage(msgspec.Struct, frozen=True):
     """Asks for the consolidation of one repository.
 
     `imported` is the portal whose import asked for it, to be recalculated
-    first. `attempt` counts the hand-overs.
+    first; `since` is when that was done. `attempt` counts the hand-overs.
     """
 
     repository: str
     run_id: RunId
     imported: PortalId | None = None
+    since: datetime | None = None
     attempt: int = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,9 +21,13 @@ from monitor.handover import LEASE_WAIT_SECONDS, OutOfTime, hand_over
 from monitor.recorder import RunRecorder
 from monitor.run import FINISHED, Run
 from portals.model import Portal
+from storage.generation_names import began_at
 
 if TYPE_CHECKING:
     from composition import Ledger
+
+# Workers' clocks agree to within this.
+CLOCKS_DIFFER = timedelta(seconds=2)
 
 
 async def portals_of(ledger: Ledger, repository: str) -> list[Portal]:
@@ -59,15 +64,22 @@ async def start_all(ledger: Ledger) -> int:
 async def consolidate(ledger: Ledger, message: ConsolidationMessage, *, worker: str) -> None:
     """Consolidates the repository of a message, to the run's end or to a hand-over.
 
-    A new message goes on when the time budget is spent, or when another worker
-    is at the run. Storage failures and defects are raised.
+    A new message goes on when the time budget is spent, or when another run on
+    the repository is at work. Runs that waited for it share the next one.
+    Storage failures and defects are raised.
     """
     run = await ledger.runs.get(message.run_id)
     if run.state in FINISHED:
         return
     recorder = RunRecorder(ledger.runs, run, ledger.clock)
     async with recorder.at_work(expected=(LeaseLost, OutOfTime)):
-        await _attempt(ledger, message, recorder, worker)
+        try:
+            if message.imported is not None:
+                await recalculate_portal(ledger, message.imported)
+                message = msgspec.structs.replace(message, imported=None, since=ledger.clock())
+            await _attempt(ledger, message, recorder, worker)
+        except NotFound as gone:
+            await recorder.fail(gone)
 
 
 async def _attempt(
@@ -81,8 +93,6 @@ async def _attempt(
             run_id=message.run_id,
             clock=ledger.clock,
             seconds=ledger.settings.lease_seconds,
-            # repositories may be consolidated twice at once, each run by one worker
-            kind=f"lease-{message.run_id}",
         ):
             await recorder.start()
             await _settled(ledger, message, recorder)
@@ -116,20 +126,17 @@ async def _settled(ledger: Ledger, message: ConsolidationMessage, recorder: RunR
         recorder.log(
             "warning", "Addresses are not stored (PSEUDONYMOUS): nobody is known from two tenants."
         )
-    try:
-        if message.imported is not None:
-            await recalculate_portal(ledger, message.imported)
-        portals = await portals_of(ledger, message.repository)
-    except NotFound as gone:
-        await recorder.fail(gone)
-        return
+    portals = await portals_of(ledger, message.repository)
     run = recorder.run
     draft = ledger.consolidation.draft(
         message.repository, run.run_id, run.started_at or ledger.clock()
     )
     state = await ledger.consolidation.state(message.repository)
+    if state is not None and _is_covered(state, message, run):
+        recorder.log("info", "Another run has consolidated everything since.")
+        await draft.clear()
     # an earlier worker may have ended it, and not have lived to say so
-    if state is None or state.generation != draft.generation:
+    elif state is None or state.generation != draft.generation:
         budget = ledger.settings.import_time_budget_seconds
         work = Consolidation(
             ledger, message.repository, portals, draft, lambda: time.monotonic() - began > budget
@@ -139,6 +146,11 @@ async def _settled(ledger: Ledger, message: ConsolidationMessage, recorder: RunR
     for name in ("contacts", "persons", "matched", "shared_addresses"):
         recorder.set_count(name, getattr(state, name))
     await recorder.finish("Succeeded")
+
+
+def _is_covered(state: RepositoryState, message: ConsolidationMessage, run: Run) -> bool:
+    """Whether what the run is to take in was there when the last consolidation began to read."""
+    return began_at(state.generation) > (message.since or run.created_at) + CLOCKS_DIFFER
 
 
 class Repository(msgspec.Struct, frozen=True):

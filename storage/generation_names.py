@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from identifiers import RunId
 
@@ -19,6 +19,11 @@ def new_generation(now: datetime) -> str:
 def generation_of(run_id: RunId, began: datetime) -> str:
     """The name for what a run writes, whichever worker goes on with it."""
     return f"{_milliseconds(began)}-{run_id[-8:]}"
+
+
+def began_at(generation: str) -> datetime:
+    """When the work on a generation began, in UTC."""
+    return datetime.fromtimestamp(int(generation.partition("-")[0]) / 1000, UTC)
 
 
 def oldest_kept(now: datetime) -> str:

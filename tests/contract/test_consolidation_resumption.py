@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,44 @@ async def test_a_message_delivered_twice_is_worked_on_once(ledger: Ledger):
         run_id=run.run_id,
         clock=ledger.clock,
         seconds=60,
-        kind=f"lease-{run.run_id}",
     ):
         await consolidate(ledger, ConsolidationMessage(repository, run.run_id), worker="test")
     assert await ledger.consolidation.state(repository) is None
     assert await ledger.queue.length(QUEUE) == before + 1
+
+
+async def test_a_run_that_waited_shares_the_consolidation_that_began_after_it_was_asked_for(
+    ledger: Ledger,
+):
+    repository = await repository_of(ledger, 50)
+    waiting = make_run(ledger.clock() - timedelta(seconds=10), task="consolidation")
+    await ledger.runs.create(waiting)
+    first, later = await new_run(ledger), await new_run(ledger)
+    generations = []
+    for run in (first, waiting, later):
+        await consolidate(ledger, ConsolidationMessage(repository, run.run_id), worker="test")
+        state = await ledger.consolidation.state(repository)
+        assert state is not None
+        generations.append(state.generation)
+        assert await staged(ledger, repository) == 0
+    assert generations[0] == generations[1] != generations[2]
+    ended = await ledger.runs.get(waiting.run_id)
+    assert ended.state == "Succeeded"
+    assert ended.counts == (await ledger.runs.get(first.run_id)).counts
+    assert "Another run" in ended.log[-1].text
+
+
+async def test_an_import_is_not_covered_by_a_consolidation_begun_before_its_recalculation(
+    ledger: Ledger,
+):
+    repository = await repository_of(ledger, 50)
+    portal = next(p for p in await ledger.portals.list() if p.repository == repository)
+    imported = make_run(ledger.clock() - timedelta(seconds=10), task="consolidation")
+    await ledger.runs.create(imported)
+    before = await new_run(ledger)
+    await consolidate(ledger, ConsolidationMessage(repository, before.run_id), worker="test")
+    message = ConsolidationMessage(repository, imported.run_id, portal.portal_id)
+    await consolidate(ledger, message, worker="test")
+    state = await ledger.consolidation.state(repository)
+    assert state is not None
+    assert state.generation.endswith(imported.run_id[-8:])
