@@ -77,7 +77,8 @@ class Reclamation(msgspec.Struct, frozen=True):
     their activity. `savings` are the yearly sums by currency, as exact
     fractions, of what the preview planned; `unpriced` counts planned items
     without a known cost. `reclaimed_savings` are those of what was taken and
-    not given back. `*_by` is who asked.
+    not given back. `*_by` is who asked. While the preview is being made, it
+    covers the contacts up to `previewed_until`, and so do its sums.
     """
 
     reclamation_id: ReclamationId
@@ -102,6 +103,7 @@ class Reclamation(msgspec.Struct, frozen=True):
     undone_by: str | None = None
     undone_at: datetime | None = None
     undo_run_id: RunId | None = None
+    previewed_until: UserId | None = None
     etag: str | None = None
 
 

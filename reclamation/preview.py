@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from compliance.reclamation import Candidate, activity_unknown, candidates, kept_out
 from imports.model import Contact
+from monitor.handover import OutOfTime
 from reclamation.evidence import Evidence, gather_evidence
 from reclamation.model import Item, ItemState
 from usage.activity import last_activity
@@ -34,6 +35,28 @@ class _Sums(msgspec.Struct):
     unpriced: int = 0
     unknown_activity: int = 0
 
+    @classmethod
+    def of(cls, reclamation: Reclamation) -> Self:
+        """What was added up until `previewed_until`."""
+        if reclamation.previewed_until is None:
+            return cls()
+        return cls(
+            Counter(reclamation.account),
+            {currency: Fraction(text) for currency, text in reclamation.savings.items()},
+            reclamation.unpriced,
+            reclamation.unknown_activity,
+        )
+
+    def told(self, reclamation: Reclamation) -> Reclamation:
+        """The reclamation with these sums."""
+        return msgspec.structs.replace(
+            reclamation,
+            account=dict(self.account),
+            savings={currency: str(amount) for currency, amount in self.savings.items()},
+            unpriced=self.unpriced,
+            unknown_activity=self.unknown_activity,
+        )
+
     def add(self, item: Item) -> None:
         """Counts an item; only what is planned saves anything."""
         self.account[item.state] += 1
@@ -52,35 +75,40 @@ async def prepare(
     members: Collection[UserId],
     excluded_skus: Collection[SkuId],
     recorder: RunRecorder,
+    out_of_time: Callable[[], bool],
 ) -> Reclamation:
     """Writes the items of a preview from the ledger, and returns it with its sums.
 
     `members` are those of the excluded groups, `excluded_skus` what the portal
-    leaves alone. Doing it again begins anew.
+    leaves alone. Goes on after the last user of whom an earlier worker has
+    said that everything is written. Raises OutOfTime after saying so itself.
     """
     evidence = await gather_evidence(ledger, reclamation.portal_id)
     chosen = frozenset(reclamation.sku_ids or evidence.licenses).difference(excluded_skus)
-    await ledger.reclamations.clear_items(reclamation.reclamation_id)
-    sums = _Sums()
+    after = reclamation.previewed_until
+    await ledger.reclamations.clear_items(reclamation.reclamation_id, after)
+    sums = _Sums.of(reclamation)
     found: list[Item] = []
-    async for block in contacts_with_usage(ledger, reclamation.portal_id):
-        for contact, usage in block:
+    async for block in contacts_with_usage(ledger, reclamation.portal_id, after):
+        new = [pair for pair in block if after is None or pair[0].user_id > after]
+        for contact, usage in new:
             if not kept_out(contact, reclamation.exclusions, members):
                 found += _items(contact, usage, evidence, reclamation.rule, chosen, sums)
-        if len(found) >= _ITEMS_PER_WRITE:
+        late = out_of_time()
+        if new and (late or len(found) >= _ITEMS_PER_WRITE):
             await ledger.reclamations.add_items(reclamation.reclamation_id, found)
             found = []
+            reclamation = await ledger.reclamations.save(
+                msgspec.structs.replace(sums.told(reclamation), previewed_until=new[-1][0].user_id)
+            )
+            if late:
+                recorder.log("info", "The time budget is spent; a new message goes on.")
+                raise OutOfTime
     await ledger.reclamations.add_items(reclamation.reclamation_id, found)
     recorder.set_count("planned", sums.account["planned"])
     recorder.set_count("inherited", sums.account["inherited"])
     recorder.set_count("unknown_activity", sums.unknown_activity)
-    return msgspec.structs.replace(
-        reclamation,
-        account=dict(sums.account),
-        savings={currency: str(amount) for currency, amount in sums.savings.items()},
-        unpriced=sums.unpriced,
-        unknown_activity=sums.unknown_activity,
-    )
+    return msgspec.structs.replace(sums.told(reclamation), previewed_until=None)
 
 
 def _items(

@@ -134,7 +134,9 @@ async def _work(
 
     if message.action == "preview":
         members = await _excluded_members(ledger, portal, reclamation, recorder)
-        prepared = await prepare(ledger, reclamation, members, portal.exclusions, recorder)
+        prepared = await prepare(
+            ledger, reclamation, members, portal.exclusions, recorder, out_of_time
+        )
         validity = timedelta(hours=ledger.settings.reclamation_validity_hours)
         ended = msgspec.structs.replace(
             prepared, state="ready", expires_at=ledger.clock() + validity

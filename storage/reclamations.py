@@ -100,11 +100,15 @@ class ReclamationStore:
             table, [("upsert", _item_row(reclamation_id, item)) for item in items]
         )
 
-    async def clear_items(self, reclamation_id: ReclamationId) -> None:
-        """Deletes the items of a preview that is begun anew; never the audit."""
+    async def clear_items(self, reclamation_id: ReclamationId, after: UserId | None = None) -> None:
+        """Deletes the items of a preview that is begun anew, or from a user on; never the audit."""
         table = await self._tables.table(ITEMS)
+        # behind all items of that user
+        last_kept = f"{_ITEM}{after}|\uffff" if after is not None else ""
         doomed: list[tuple[str, Row]] = []
         async for row in self._rows(reclamation_id, _ITEM, None, ["PartitionKey", "RowKey"]):
+            if row["RowKey"] <= last_kept:
+                continue
             doomed.append(("delete", row))
             if len(doomed) >= 10 * MAX_TRANSACTION_ROWS:
                 await self._tables.submit(table, doomed)

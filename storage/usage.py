@@ -91,9 +91,14 @@ class UsageStore:
         found = await self._usage.get_many(portal_id, user_ids)
         return {usage.user_id: usage for usage in found.values()}
 
-    def blocks(self, portal_id: PortalId) -> AsyncGenerator[list[Usage], None]:
-        """The portal's usage, a block at a time, in the order of user IDs."""
-        return self._usage.blocks(portal_id)
+    def blocks(
+        self, portal_id: PortalId, after: UserId | None = None
+    ) -> AsyncGenerator[list[Usage], None]:
+        """The portal's usage, a block at a time, in the order of user IDs.
+
+        The first block may begin before `after`.
+        """
+        return self._usage.blocks(portal_id, after)
 
     async def replace(
         self,

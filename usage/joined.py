@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 async def contacts_with_usage(
-    ledger: Ledger, portal_id: PortalId
+    ledger: Ledger, portal_id: PortalId, after: UserId | None = None
 ) -> AsyncIterator[list[tuple[Contact, Usage | None]]]:
     """The portal's contacts, a block at a time, in the order of user IDs, each with its usage.
 
     None stands for a contact of which nothing is known. Both come in the same
-    order, so each is read once.
+    order, so each is read once. The first block may begin before `after`.
     """
     ahead: dict[UserId, Usage] = {}
     complete = False
     highest = ""
-    async with aclosing(ledger.usage.blocks(portal_id)) as usages:
-        async for block in ledger.contacts.blocks(portal_id):
+    async with aclosing(ledger.usage.blocks(portal_id, after)) as usages:
+        async for block in ledger.contacts.blocks(portal_id, after):
             while block and not complete and highest < block[-1].user_id:
                 following = await anext(usages, None)
                 complete = following is None
