@@ -15,8 +15,8 @@ from web.contract import Contract, Guid, PageQuery, Timestamp
 
 if TYPE_CHECKING:
     from identifiers import RunId
+    from spend.entering import ContractCost
     from spend.figures import Cost, LicenseSpend
-    from spend.service import ContractCost
 
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 Day = Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import composition
 from identifiers import PortalId, SkuId
-from spend import service
+from spend import entering, service
 from spend.contract import ContractRequest, ContractView, PortalFilter, SpendQuery, SpendView
 from spend.findings_contract import (
     FindingsQuery,
@@ -53,7 +53,7 @@ def _ids(path: Mapping[str, str]) -> tuple[PortalId, SkuId]:
 )
 async def get_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
     """Price, term, and whether the license is managed."""
-    cost = await service.get_contract(ledger, *_ids(request.path))
+    cost = await entering.get_contract(ledger, *_ids(request.path))
     return Reply(ContractView.of(cost), etag=cost.contract.etag)
 
 
@@ -69,7 +69,7 @@ async def get_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
 )
 async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) -> Reply:
     """The contract as it is now; the figures that depend on it are recalculated."""
-    cost, run_id = await service.put_contract(
+    cost, run_id = await entering.put_contract(
         ledger,
         *_ids(request.path),
         managed=request.body.managed,
@@ -92,7 +92,7 @@ async def put_contract(ledger: Ledger, request: Request[None, ContractRequest]) 
 )
 async def delete_contract(ledger: Ledger, request: Request[None, None]) -> Reply:
     """Nothing; the license is managed and unpriced again."""
-    await service.delete_contract(
+    await entering.delete_contract(
         ledger,
         *_ids(request.path),
         requested_by=request.caller.label,
