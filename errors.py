@@ -12,7 +12,6 @@ LedgerError                       code, message, remedy
 ├─ CredentialError                portal
 │  ├─ CredentialMissing
 │  ├─ SignInMissing
-│  ├─ CertificateThumbprintUnreadable
 │  └─ ClientAssertionFailed
 ├─ GraphError                     Microsoft's code, text, request ID
 │  ├─ GraphUnreachable · GraphThrottled      worth another try later
@@ -144,12 +143,6 @@ class CredentialMissing(CredentialError):
     """Key Vault has no usable secret for the portal, or cannot be reached."""
 
     default_code = "credential_missing"
-
-
-class CertificateThumbprintUnreadable(CredentialError):
-    """The certificate's bytes cannot be parsed."""
-
-    default_code = "certificate_thumbprint_unreadable"
 
 
 class ClientAssertionFailed(CredentialError):

@@ -10,7 +10,6 @@ import msgspec
 from identifiers import GroupId, PortalId, RunId, ServicePlanId, SkuId, UserId
 
 ContactKind = Literal["member", "guest", "room"]
-AssignmentState = Literal["Active", "ActiveWithError", "Disabled", "Error"]
 
 # What a license or subscription in such a state gives is lost, or about to be.
 _NO_SERVICE = frozenset({"suspended", "lockedout", "deleted"})
