@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import azure.functions as func
 import msgspec
 
@@ -20,6 +17,7 @@ from consolidation.contract import (
 )
 from consolidation.messages import QUEUE, ConsolidationMessage
 from imports.contract import RunStarted
+from imports.lease import this_worker
 from monitor.boundary import settle
 from web.contract import PageOf, PageQuery
 from web.operation import Api, Reply, Request
@@ -45,7 +43,7 @@ async def consolidate_repository(message: func.QueueMessage) -> None:
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=ConsolidationMessage)
     async with settle(ledger, request.run_id, message):
-        await service.consolidate(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
+        await service.consolidate(ledger, request, worker=this_worker())
 
 
 @api.operation(

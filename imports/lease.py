@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from storage.sync_state import Lease, SyncStateStore
 
 IMPORT_LEASE = "lease"
+
+
+def this_worker() -> str:
+    """The name of this process among all that take leases."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 @asynccontextmanager

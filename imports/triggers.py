@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import azure.functions as func
 import msgspec
 
@@ -12,6 +9,7 @@ import composition
 from identifiers import PortalId
 from imports import service
 from imports.contract import ImportRequest, ImportsRequest, RunStarted
+from imports.lease import this_worker
 from imports.messages import QUEUE, ImportMessage
 from monitor.boundary import settle
 from web.operation import Api, Reply, Request
@@ -37,7 +35,7 @@ async def import_portal(message: func.QueueMessage) -> None:
     async with settle(
         ledger, request.run_id, message, lambda: service.continue_after(ledger, request)
     ):
-        await service.import_portal(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
+        await service.import_portal(ledger, request, worker=this_worker())
 
 
 @api.operation(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import azure.functions as func
 import msgspec
 
 import composition
 from identifiers import ReclamationId
+from imports.lease import this_worker
 from monitor.boundary import settle
 from reclamation import service
 from reclamation.contract import (
@@ -42,7 +40,7 @@ async def work_off_reclamation(message: func.QueueMessage) -> None:
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=ReclamationMessage)
     async with settle(ledger, request.run_id, message, lambda: service.end_early(ledger, request)):
-        await work_off(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
+        await work_off(ledger, request, worker=this_worker())
 
 
 @api.operation(

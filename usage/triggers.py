@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import azure.functions as func
 import msgspec
 
 import composition
 from identifiers import PortalId, SkuId
 from imports.contract import RunStarted
+from imports.lease import this_worker
 from monitor.boundary import settle
 from portals.model import Portal
 from usage import queries, service
@@ -49,7 +47,7 @@ async def collect_usage(message: func.QueueMessage) -> None:
     ledger = await composition.ledger()
     request = msgspec.json.decode(message.get_body(), type=UsageMessage)
     async with settle(ledger, request.run_id, message):
-        await service.collect_usage(ledger, request, worker=f"{socket.gethostname()}-{os.getpid()}")
+        await service.collect_usage(ledger, request, worker=this_worker())
 
 
 @api.operation(
