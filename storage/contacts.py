@@ -230,9 +230,12 @@ class ContactStore:
                 if await self.layout(portal_id) != layout:
                     # an import switched to another layout: what was read may lack rows
                     break
-                for contacts in found:
-                    yield contacts
+                # given away one by one, so that they need not wait for the next to be read
+                found.reverse()
+                while found:
+                    contacts = found.pop()
                     after = contacts[-1].user_id
+                    yield contacts
                 block, width = stop, min(2 * width, MAX_BLOCKS_PER_PAGE)
             else:
                 return
