@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import msgspec
 
@@ -97,32 +97,27 @@ async def download_report(
     )
 
 
+class _Requests(Protocol):
+    """A request builder of the SDK."""
+
+    def to_get_request_information(self) -> RequestInformation: ...
+
+
 def _request(graph: GraphClient, report: str, period: ReportPeriod) -> RequestInformation:
     from msgraph.generated.reports.reports_request_builder import ReportsRequestBuilder
 
     reports = ReportsRequestBuilder(graph.adapter, {})
-    match report:
-        case "getOffice365ActiveUserDetail":
-            active = reports.get_office365_active_user_detail_with_period(period)
-            return active.to_get_request_information()
-        case "getEmailActivityUserDetail":
-            email = reports.get_email_activity_user_detail_with_period(period)
-            return email.to_get_request_information()
-        case "getEmailAppUsageUserDetail":
-            mail_apps = reports.get_email_app_usage_user_detail_with_period(period)
-            return mail_apps.to_get_request_information()
-        case "getM365AppUserDetail":
-            apps = reports.get_m365_app_user_detail_with_period(period)
-            return apps.to_get_request_information()
-        case "getOneDriveUsageAccountDetail":
-            onedrive = reports.get_one_drive_usage_account_detail_with_period(period)
-            return onedrive.to_get_request_information()
-        case "getMailboxUsageDetail":
-            mailboxes = reports.get_mailbox_usage_detail_with_period(period)
-            return mailboxes.to_get_request_information()
-        case "getOffice365ActivationsUserDetail":
-            return reports.get_office365_activations_user_detail.to_get_request_information()
-    raise ValueError(f"no report {report}")
+    if report == ACTIVATIONS:
+        return reports.get_office365_activations_user_detail.to_get_request_information()
+    of_period: dict[str, Callable[[str], _Requests]] = {
+        ACTIVE_USERS: reports.get_office365_active_user_detail_with_period,
+        EMAIL_ACTIVITY: reports.get_email_activity_user_detail_with_period,
+        EMAIL_APPS: reports.get_email_app_usage_user_detail_with_period,
+        APP_USAGE: reports.get_m365_app_user_detail_with_period,
+        ONEDRIVE_USAGE: reports.get_one_drive_usage_account_detail_with_period,
+        MAILBOX_USAGE: reports.get_mailbox_usage_detail_with_period,
+    }
+    return of_period[report](period).to_get_request_information()
 
 
 def read_rows(report: str, source: BinaryIO) -> Iterator[ReportRow]:
