@@ -134,11 +134,12 @@ async def _queue_import(
 
 
 async def import_portal(ledger: Ledger, message: ImportMessage, *, worker: str) -> None:
-    """Imports the portal of a message, to its end or to the time budget.
+    """Imports the portal of a message, to the run's end or to a hand-over.
 
     What the tenant, the credential or the portal does wrong ends the run as
-    failed, and is settled. LeaseLost re-queues the message. Storage failures
-    and defects are raised, for the host to try the message again.
+    failed, and is settled. A new message goes on when the time budget is spent,
+    or when another worker is at the portal. Storage failures and defects are
+    raised, for the host to try the message again.
     """
     # whoever only starts imports needs nothing of Graph
     from imports.tenant import import_tenant
