@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from compliance.model import Position
+from compliance.model import Position, SummaryRow
 from compliance.remedies import remedy
 from identifiers import PortalId
 from monitor.run import FINISHED, Run
@@ -21,8 +21,13 @@ _PLURALS: dict[AlertKind, str] = {
     "secret_expiring": "credentials expire",
     "import_failing": "portals cannot be imported",
     "premium_overused": "tenants use premium features beyond their licenses",
+    "unused": "licenses have seats that nobody holds",
 }
 _LISTED = 10
+_UNUSED_SEATS = 10
+_UNUSED_PERCENT = 10
+# free licenses come in such lots (10,000 or 1,000,000 of them), to be used by whoever likes
+_FREE_LOT = 10_000
 
 
 def position_key(kind: str, portal_id: str, sku_id: str, reason: str | None) -> str:
@@ -30,22 +35,46 @@ def position_key(kind: str, portal_id: str, sku_id: str, reason: str | None) -> 
     return ":".join(part for part in (kind, portal_id, sku_id, reason) if part)
 
 
+def position_kind(position: Position | SummaryRow) -> AlertKind | None:
+    """The kind of alert that a position raises, None if it raises none."""
+    status = position.status
+    if status == "under_licensed" or status == "cannot_be_synchronized":
+        return status
+    if status == "over_licensed" and _much_unused(position):
+        return "unused"
+    return None
+
+
+def _much_unused(position: Position | SummaryRow) -> bool:
+    """Whether so many seats are spare that buying fewer is worth a thought; never of free lots."""
+    return (
+        position.available >= _UNUSED_SEATS
+        and position.available * 100 >= position.entitled * _UNUSED_PERCENT
+        and position.entitled % _FREE_LOT != 0
+    )
+
+
 def position_alert(position: Position, now: datetime) -> Alert | None:
     """The alert that a position raises, None if it raises none."""
+    kind = position_kind(position)
     facts = (Fact("Consumed", position.consumed), Fact("Entitled", position.entitled))
     where = f"{position.title} of {position.portal_name}"
-    if position.status == "under_licensed":
-        kind: AlertKind = "under_licensed"
+    if kind == "under_licensed":
         title = f"Under-licensed: {where}"
         text = (
             f"{position.consumed} are consumed and {position.entitled} entitled: "
             f"{-position.available} are missing."
         )
-    elif position.status == "cannot_be_synchronized":
-        kind = "cannot_be_synchronized"
+    elif kind == "cannot_be_synchronized":
         title = f"Cannot be synchronized: {where}"
         reason = (position.reason or "").replace("_", " ")
         text = f"The license cannot be synchronized any more: {reason}."
+    elif kind == "unused":
+        title = f"Unused: {where}"
+        text = (
+            f"{position.consumed} are consumed and {position.entitled} entitled: "
+            f"nobody holds {position.available}."
+        )
     else:
         return None
     return Alert(

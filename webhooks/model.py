@@ -17,6 +17,7 @@ AlertKind = Literal[
     "secret_expiring",
     "import_failing",
     "premium_overused",
+    "unused",
 ]
 EventKind = Literal[AlertKind, "digest", "test"]
 DeliveryState = Literal["pending", "sending", "delivered", "failed"]

@@ -22,6 +22,7 @@ from webhooks.changes import (
     outcomes,
     position_alert,
     position_key,
+    position_kind,
     premium_alert,
     premium_key,
     secret_alert,
@@ -47,8 +48,9 @@ async def review(ledger: Ledger) -> int:
     known = {alert.key: alert for alert in await ledger.alerts.list()}
     held: dict[str, Alert | tuple[PortalId, SkuId]] = {}
     async for row in ledger.positions.summary_rows():
-        if row.managed and row.status in ("under_licensed", "cannot_be_synchronized"):
-            key = position_key(row.status, row.portal_id, row.sku_id, row.reason)
+        kind = position_kind(row)
+        if row.managed and kind is not None:
+            key = position_key(kind, row.portal_id, row.sku_id, row.reason)
             held[key] = (row.portal_id, row.sku_id)
     imported = await _imports(ledger, now)
     unknown: set[str] = set()

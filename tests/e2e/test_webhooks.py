@@ -134,6 +134,21 @@ def test_a_change_is_told_once_signed_and_again_only_when_it_happens_again(
     assert len(ids) == 2
 
 
+def test_seats_that_nobody_holds_are_told_until_they_are_few(
+    admin: Admin, cloud: Control, receiver: Receiver, webhook: Any
+):
+    portal = recalculated(admin, cloud)
+    portal_id = portal["portalId"]
+    shrink(cloud, portal, "SPE_E3", 20)
+    admin.recalculate(portal_id)
+    events = review_until(admin, lambda: told(receiver, "unused", portal_id))
+    assert [event["facts"]["Entitled"] for event in events] == [60]
+    assert events[0]["remedy"]
+    shrink(cloud, portal, "VISIOCLIENT", 1)
+    admin.recalculate(portal_id)
+    review_until(admin, lambda: "unused" not in alert_kinds(admin, portal_id))
+
+
 def test_an_import_that_fails_is_told_with_its_remedy_and_once(
     admin: Admin, cloud: Control, receiver: Receiver, webhook: Any
 ):

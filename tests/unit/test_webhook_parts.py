@@ -19,7 +19,7 @@ from errors import InvalidInput
 from identifiers import PortalId, RunId, SkuId
 from monitor.run import Run
 from webhooks.address import checked_host, is_public
-from webhooks.changes import ended, event_of, grouped, outcomes, position_alert
+from webhooks.changes import ended, event_of, grouped, outcomes, position_alert, position_kind
 from webhooks.model import ALERT_KINDS, TOLD_SINGLY, Alert, Event, Fact, WebhookSecret, wait_seconds
 from webhooks.payload import body_of
 from webhooks.signature import checked_key, new_key, signed_headers
@@ -227,6 +227,33 @@ def test_a_position_raises_an_alert_only_where_somebody_must_act():
     assert orphaned.remedy
     for status in ("compliant", "over_licensed", "expiring", "suspended", "not_calculable"):
         assert position_alert(position(status), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "entitled", "available", "raised"),
+    [
+        ("over_licensed", 20, 10, "unused"),
+        ("over_licensed", 20, 9, None),
+        ("over_licensed", 110, 11, "unused"),
+        ("over_licensed", 111, 11, None),
+        ("over_licensed", 9_999, 9_999, "unused"),
+        ("over_licensed", 10_000, 9_990, None),
+        ("over_licensed", 1_010_000, 1_000_000, None),
+        ("compliant", 20, 10, None),
+        ("not_calculable", 20, 20, None),
+        ("suspended", 20, 20, None),
+    ],
+)
+def test_spare_seats_raise_an_alert_where_they_are_many_and_not_free(
+    status: Any, entitled: int, available: int, raised: str | None
+):
+    found = msgspec.structs.replace(
+        position(status), entitled=entitled, consumed=entitled - available, available=available
+    )
+    assert position_kind(found) == raised
+    alert = position_alert(found, NOW)
+    assert (alert.key if alert else None) == (f"{raised}:p:s" if raised else None)
+    assert alert is None or f"nobody holds {available}." in alert.text
 
 
 EVIL = Event(
