@@ -22,6 +22,7 @@ _PLURALS: dict[AlertKind, str] = {
     "import_failing": "portals cannot be imported",
     "premium_overused": "tenants use premium features beyond their licenses",
     "unused": "licenses have seats that nobody holds",
+    "expiring": "licenses expire",
 }
 _LISTED = 10
 _UNUSED_SEATS = 10
@@ -38,7 +39,7 @@ def position_key(kind: str, portal_id: str, sku_id: str, reason: str | None) -> 
 def position_kind(position: Position | SummaryRow) -> AlertKind | None:
     """The kind of alert that a position raises, None if it raises none."""
     status = position.status
-    if status == "under_licensed" or status == "cannot_be_synchronized":
+    if status == "under_licensed" or status == "cannot_be_synchronized" or status == "expiring":
         return status
     if status == "over_licensed" and _much_unused(position):
         return "unused"
@@ -74,6 +75,12 @@ def position_alert(position: Position, now: datetime) -> Alert | None:
         text = (
             f"{position.consumed} are consumed and {position.entitled} entitled: "
             f"nobody holds {position.available}."
+        )
+    elif kind == "expiring" and position.next_lifecycle_at is not None:
+        title = f"Expiring: {where}"
+        text = (
+            f"A subscription ends or renews on {position.next_lifecycle_at:%Y-%m-%d}; "
+            f"{position.consumed} seats of the license are consumed."
         )
     else:
         return None

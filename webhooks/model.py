@@ -18,6 +18,7 @@ AlertKind = Literal[
     "import_failing",
     "premium_overused",
     "unused",
+    "expiring",
 ]
 EventKind = Literal[AlertKind, "digest", "test"]
 DeliveryState = Literal["pending", "sending", "delivered", "failed"]

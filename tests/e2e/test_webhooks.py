@@ -149,6 +149,19 @@ def test_seats_that_nobody_holds_are_told_until_they_are_few(
     review_until(admin, lambda: "unused" not in alert_kinds(admin, portal_id))
 
 
+def test_a_license_that_ends_soon_is_told_and_one_that_ends_later_is_not(
+    admin: Admin, cloud: Control, receiver: Receiver, webhook: Any
+):
+    skus = [
+        {"part_number": "SPE_E3", "enabled": 20, "next_lifecycle_days": 29},
+        {"part_number": "VISIOCLIENT", "enabled": 5, "next_lifecycle_days": 32},
+    ]
+    portal = connected(admin, cloud, users=20, skus=skus, licenses_per_user=1)
+    admin.recalculate(portal["portalId"])
+    events = review_until(admin, lambda: told(receiver, "expiring", portal["portalId"]))
+    assert [event["facts"]["Entitled"] for event in events] == [20]
+
+
 def test_an_import_that_fails_is_told_with_its_remedy_and_once(
     admin: Admin, cloud: Control, receiver: Receiver, webhook: Any
 ):

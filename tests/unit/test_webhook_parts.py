@@ -225,7 +225,12 @@ def test_a_position_raises_an_alert_only_where_somebody_must_act():
     assert orphaned is not None
     assert orphaned.key == "cannot_be_synchronized:p:s:removed_from_tenant"
     assert orphaned.remedy
-    for status in ("compliant", "over_licensed", "expiring", "suspended", "not_calculable"):
+    ending = msgspec.structs.replace(position("expiring"), next_lifecycle_at=NOW)
+    found = position_alert(ending, NOW)
+    assert found is not None
+    assert (found.key, found.title) == ("expiring:p:s", "Expiring: Visio of Contoso")
+    assert "2026-05-04" in found.text
+    for status in ("compliant", "over_licensed", "suspended", "not_calculable"):
         assert position_alert(position(status), NOW) is None
 
 
@@ -240,7 +245,6 @@ def test_a_position_raises_an_alert_only_where_somebody_must_act():
         ("over_licensed", 10_000, 9_990, None),
         ("over_licensed", 1_010_000, 1_000_000, None),
         ("compliant", 20, 10, None),
-        ("not_calculable", 20, 20, None),
         ("suspended", 20, 20, None),
     ],
 )
