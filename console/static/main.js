@@ -21,6 +21,7 @@ import * as services from "./pages/services.js";
 import * as signIn from "./pages/sign_in.js";
 import * as spend from "./pages/spend.js";
 import * as usage from "./pages/usage.js";
+import * as whatIf from "./pages/what_if.js";
 import * as wizard from "./pages/wizard.js";
 import { address, here } from "./router.js";
 import { forgetFunctionKey, functionKey, platformSignIn } from "./session.js";
@@ -47,6 +48,7 @@ const ROUTES = [
   [["savings", "reclamations"], reclamations, "savings"],
   [["savings", "reclamations", "new"], reclamationPreview, "savings"],
   [["savings", "reclamations", "*"], reclamation, "savings"],
+  [["savings", "what-if"], whatIf, "savings"],
   [["savings", "*"], seats, "savings"],
   [["monitor"], monitor, "monitor"],
   [["monitor", "*"], run, "monitor"],

@@ -8,6 +8,7 @@ const TABS = [
   ["waste", "Wasted seats", ["savings", "waste"], "/spend/waste"],
   ["overlap", "Overlap", ["savings", "overlap"], "/spend/overlap"],
   ["right-sizing", "Right-sizing", ["savings", "right-sizing"], "/spend/right-sizing"],
+  ["what-if", "What if", ["savings", "what-if"], "/spend/what-if"],
   ["installations", "Installations", ["savings", "installations"], "/usage/hybrid"],
   ["reclamations", "Reclamation", ["savings", "reclamations"], "/reclamations"],
 ];

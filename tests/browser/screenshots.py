@@ -74,6 +74,7 @@ class Preparation:
             "savings": "/savings",
             "wasted-seats": "/savings/waste",
             "overlap": "/savings/overlap",
+            "what-if": f"/savings/what-if?portal={contoso}&sku={positions['POWER_BI_PRO']['skuId']}",
             "installations": "/savings/installations",
             "reclamation": f"/savings/reclamations/{reclamation_id}",
             "reclamation-preview": "/savings/reclamations/new",

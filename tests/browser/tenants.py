@@ -59,6 +59,8 @@ class Shown:
             "services": "/people/services",
             "savings": "/savings",
             "wasted seats": "/savings/waste",
+            "what if": f"/savings/what-if?portal={portal}&sku={sku}",
+            "what if, not chosen": "/savings/what-if",
             "installations": "/savings/installations",
             "reclamations": "/savings/reclamations",
             "reclamation": f"/savings/reclamations/{self.reclamation_id}",

@@ -270,6 +270,7 @@ async def test_lists_and_graphs_with_data_have_no_serious_barrier_and_fit(
         "/savings",
         "/savings/overlap",
         "/savings/right-sizing",
+        f"/savings/what-if?portal={scenario.portal_id}&sku={scenario.skus['ENTERPRISEPACK']}",
         "/savings/waste",
         "/licenses",
     ]

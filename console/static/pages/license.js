@@ -1,7 +1,7 @@
 // One license: its position and why, its history, the consumers behind it and how they got it.
 
-import { call, get, page } from "../api.js";
-import { badge, command, commandBar, essentials, heading, reload, section } from "../controls.js";
+import { call, get, offers, page } from "../api.js";
+import { badge, command, commandBar, essentials, goTo, heading, reload, section } from "../controls.js";
 import { ask, notify } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { count, day, moment, number, relative, words } from "../format.js";
@@ -34,14 +34,15 @@ export function show(main, { segments, query, signal }) {
   );
   replace(title, heading("License", [["Licenses and products", ["licenses"]]]));
   fillLater(about, signal, async () => {
-    const [license, product, position] = await Promise.all([
+    const [license, product, position, compares] = await Promise.all([
       get(`/licenses/${key}`, {}, signal),
       get(`/products/${key}`, {}, signal),
       orNull(get(`/compliance/${key}`, {}, signal)),
+      offers("/spend/what-if"),
     ]);
     replace(title, heading(license.title, [["Licenses and products", ["licenses"]]], product.name));
     document.title = `${license.title} · Ledger365`;
-    return aboutView(license, product, position);
+    return aboutView(license, product, position, compares);
   });
   fillLater(history, signal, () => licenseHistory(portalId, skuId, signal));
   fillLater(more, signal, () => licenseExtras(portalId, skuId, signal));
@@ -59,7 +60,7 @@ async function orNull(promise) {
   }
 }
 
-function aboutView(license, product, position) {
+function aboutView(license, product, position, compares) {
   return [
     commandBar(
       command("refresh", "Refresh", () => reload()),
@@ -68,6 +69,7 @@ function aboutView(license, product, position) {
         const paths = (nodes) => nodes.flatMap((node) => [node.path, ...paths(node.directories)]);
         askToMove(product, paths(value));
       }),
+      compares && goTo("savings", "What if", ["savings", "what-if"], { portal: license.portalId, sku: license.skuId }),
       position?.status === "cannot_be_synchronized" &&
         command("delete", "Delete", () => deleteLicense(license)),
     ),
