@@ -12,6 +12,7 @@ import * as overview from "./pages/overview.js";
 import * as people from "./pages/people.js";
 import * as person from "./pages/person.js";
 import * as portals from "./pages/portals.js";
+import * as premium from "./pages/premium.js";
 import * as reclamation from "./pages/reclamation.js";
 import * as reclamationPreview from "./pages/reclamation_preview.js";
 import * as reclamations from "./pages/reclamations.js";
@@ -42,6 +43,7 @@ const ROUTES = [
   [["people"], people, "people"],
   [["people", "usage"], usage, "people"],
   [["people", "services"], services, "people"],
+  [["people", "premium"], premium, "people"],
   [["people", "*", "*"], person, "people"],
   [["savings"], spend, "savings"],
   [["savings", "installations"], hybrid, "savings"],

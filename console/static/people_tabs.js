@@ -1,18 +1,13 @@
-// The tabs of People, where the API knows of usage.
+// The tabs of People.
 
-import { offers } from "./api.js";
-import { tabs } from "./controls.js";
+import { offeredTabs } from "./offered_tabs.js";
+
+const TABS = [
+  ["people", "Contacts", ["people"], "/contacts"],
+  ["usage", "Usage", ["people", "usage"], "/usage/roster"],
+  ["services", "Services", ["people", "services"], "/usage/access"],
+  ["premium", "Premium features", ["people", "premium"], "/usage/premium"],
+];
 
 /** Promises the tabs with one of them current; nothing where there is only one. */
-export async function peopleTabs(current) {
-  if (!(await offers("/usage/roster"))) return null;
-  return tabs(
-    "People",
-    [
-      ["people", "Contacts", ["people"]],
-      ["usage", "Usage", ["people", "usage"]],
-      ["services", "Services", ["people", "services"]],
-    ],
-    current,
-  );
-}
+export const peopleTabs = (current) => offeredTabs("People", TABS, current);

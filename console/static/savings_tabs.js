@@ -1,7 +1,6 @@
-// The tabs of Savings: only what this deployment's API has.
+// The tabs of Savings.
 
-import { offers } from "./api.js";
-import { tabs } from "./controls.js";
+import { offeredTabs } from "./offered_tabs.js";
 
 const TABS = [
   ["spend", "Spend and waste", ["savings"], "/spend"],
@@ -13,8 +12,5 @@ const TABS = [
   ["reclamations", "Reclamation", ["savings", "reclamations"], "/reclamations"],
 ];
 
-/** Promises the tabs with one of them current. */
-export async function savingsTabs(current) {
-  const offered = await Promise.all(TABS.map(([, , , path]) => offers(path)));
-  return tabs("Savings", TABS.filter((_, at) => offered[at]), current);
-}
+/** Promises the tabs with one of them current; nothing where there is only one. */
+export const savingsTabs = (current) => offeredTabs("Savings", TABS, current);

@@ -55,7 +55,8 @@ class Preparation:
         positions = {
             row["skuPartNumber"]: row for row in self._api.every("compliance", portalId=contoso)
         }
-        consumers = f"licenses/{contoso}/{positions['POWER_BI_PRO']['skuId']}/consumers"
+        sku_id = positions["POWER_BI_PRO"]["skuId"]
+        consumers = f"licenses/{contoso}/{sku_id}/consumers"
         contact = next(iter(self._api.every(consumers)))
         failed = next(iter(self._api.every("runs", state="Failed")))
         return {
@@ -65,16 +66,17 @@ class Preparation:
             "portal-exclusions": f"/portals/{contoso}/exclusions",
             "add-portal": "/portals/new",
             "licenses": "/licenses",
-            "license": f"/licenses/{contoso}/{positions['POWER_BI_PRO']['skuId']}",
+            "license": f"/licenses/{contoso}/{sku_id}",
             "compliance": "/compliance",
             "people": "/people",
             "people-usage": f"/people/usage?portal={contoso}",
             "people-services": f"/people/services?portal={contoso}",
+            "people-premium": f"/people/premium?portal={contoso}",
             "person": f"/people/{contoso}/{contact['userId']}",
             "savings": "/savings",
             "wasted-seats": "/savings/waste",
             "overlap": "/savings/overlap",
-            "what-if": f"/savings/what-if?portal={contoso}&sku={positions['POWER_BI_PRO']['skuId']}",
+            "what-if": f"/savings/what-if?portal={contoso}&sku={sku_id}",
             "installations": "/savings/installations",
             "reclamation": f"/savings/reclamations/{reclamation_id}",
             "reclamation-preview": "/savings/reclamations/new",

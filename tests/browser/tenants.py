@@ -57,6 +57,7 @@ class Shown:
             "failed run": f"/monitor/{self.failed_run_id}",
             "usage": "/people/usage",
             "services": "/people/services",
+            "premium": "/people/premium",
             "savings": "/savings",
             "wasted seats": "/savings/waste",
             "what if": f"/savings/what-if?portal={portal}&sku={sku}",
