@@ -25,10 +25,11 @@ from bench.pure import recalculation_seconds
 from bench.reading import reading
 from devhost.stack import Stack
 from identifiers import ClientId, PortalId, TenantId
-from simulator.control import Control
+from simulator.control import IMPORT_PERMISSIONS, Control
 
 ROOT = Path(__file__).parent.parent
 PEER = ROOT / ".tools" / "cartography" / "bin" / "python"
+PERMISSIONS = (*IMPORT_PERMISSIONS, "Reports.Read.All", "ReportSettings.Read.All")
 SKUS = [
     {"part_number": part, "enabled": 2_000_000}
     for part in ("SPE_E3", "POWER_BI_PRO", "VISIOCLIENT")
@@ -46,13 +47,13 @@ class Bench:
         self.results: dict[str, float] = {}
         self.rows: list[tuple[str, str, str]] = []
 
-    def tenant(self, users: int) -> Task:
+    def tenant(self, users: int, **spec: Any) -> Task:
         """A new tenant of so many users with three licenses each."""
         tenant_id = self.cloud.create_tenant(
-            users=users, seed=users, skus=SKUS, licenses_per_user=3
+            users=users, seed=users, skus=SKUS, licenses_per_user=3, **spec
         )
         client_id = str(uuid.uuid4())
-        self.cloud.register(tenant_id, client_id, secret=SECRET)
+        self.cloud.register(tenant_id, client_id, secret=SECRET, permissions=PERMISSIONS)
         return Task(TenantId(tenant_id), ClientId(client_id), PortalId(str(uuid.uuid4())))
 
     def measure(
@@ -202,6 +203,25 @@ class Bench:
         self.note("fan_out_others_s", told.others_s, "-", "beside a slow portal, all others, s")
         self.note("fan_out_slow_s", told.slow_s, "-", "the slow portal itself, s")
 
+    def after_imports(self, small: int, large: int) -> None:
+        """Memory and time of what reads contacts again: usage runs and consolidations."""
+        told: dict[tuple[str, int], dict[str, Any]] = {}
+        for users in (small, large):
+            given = self.tenant(users, active=0.8)
+            self.measure("bench.ours", "import", given)
+            for mode in ("usage", "consolidate"):
+                told[mode, users] = self.measure("bench.usage", mode, given)
+        for mode, what in (("usage", "usage run"), ("consolidate", "consolidation")):
+            little, much = told[mode, small], told[mode, large]
+            self.note(
+                f"{mode}_rss_ratio",
+                much["rss_mb"] / little["rss_mb"],
+                "-",
+                f"{what}, {large:,} / {small:,} users, peak memory",
+            )
+            self.note(f"{mode}_rss_mb", much["rss_mb"], "-", f"{what}, {large:,} users, MB")
+            self.note(f"{mode}_s", much["wall_s"], "-", f"{what}, {large:,} users, s")
+
     def reading_routes(self, small: int, large: int) -> None:
         """99th percentiles under load."""
         told = reading(small, large)
@@ -290,6 +310,7 @@ PARTS: dict[str, Callable[[Bench, argparse.Namespace], None]] = {
     "cold_start": lambda bench, arguments: bench.cold_start(),
     "pure": _pure,
     "fan_out": lambda bench, arguments: bench.many_portals(arguments.portals),
+    "usage": lambda bench, arguments: bench.after_imports(10_000, arguments.large // 5),
     "reading": lambda bench, arguments: bench.reading_routes(1_000, arguments.large // 5),
 }
 

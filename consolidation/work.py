@@ -121,9 +121,9 @@ class Consolidation:
                 continue
             await self._stage_tenant(tenant_id, portal_ids, frozenset(counted.get(tenant_id, ())))
             self._progress.tenant, self._progress.after = number + 1, None
-        await self._draft.flush()
         self._progress.staged = True
         if self._draft.spilled or self._out_of_time():
+            await self._draft.flush()
             await self._save()
 
     async def _stage_tenant(
@@ -162,6 +162,7 @@ class Consolidation:
             done += 1
             late = self._out_of_time()
             if late or (self._draft.spilled and done % _BUCKETS_A_CHECKPOINT == 0):
+                await self._draft.flush()
                 await self._draft.flush_persons()
                 await self._save()
             if late:

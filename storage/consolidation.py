@@ -34,7 +34,7 @@ _STATE = "state"
 _PROGRESS = "progress"
 PERSONS_PER_BLOCK = 500
 # Memory for sightings until they are written; a bucket's part of it is a row.
-STAGED_BYTES = 4_000_000
+STAGED_BYTES = 10_000_000
 _BLOCKS_PER_READ = 4
 Position = TypeVar("Position", ConsolidatedLicense, ConsolidatedProduct)
 _persons_decoder = msgspec.msgpack.Decoder(list[MatchedPerson])
@@ -97,8 +97,8 @@ class ConsolidationDraft:
 
     @property
     def spilled(self) -> bool:
-        """Whether there is more than was held in memory at once."""
-        return len(self.chunks) > 1
+        """Whether there is more than is held in memory."""
+        return bool(self.chunks)
 
     async def stage(self, sightings: Sequence[Sighting]) -> None:
         """Sorts sightings into buckets by their keys, in memory until `flush`."""
@@ -109,6 +109,8 @@ class ConsolidationDraft:
 
     async def flush(self) -> None:
         """Writes what is staged in memory, as a chunk with a name that no other worker chooses."""
+        if not self._staged:
+            return
         chunk = f"{len(self.chunks):06d}-{secrets.token_hex(4)}"
         operations: list[Operation] = []
         for bucket, encoded in self._staged.items():
@@ -127,10 +129,14 @@ class ConsolidationDraft:
     @property
     def buckets(self) -> list[int]:
         """The buckets in which something was staged, in the order of keys."""
-        return sorted(self._buckets)
+        return sorted(self._buckets | self._staged.keys())
 
     async def sightings(self, bucket: int) -> AsyncIterator[list[Sighting]]:
-        """What was staged in a bucket and written, some at a time."""
+        """What was staged in a bucket, some at a time."""
+        if bucket in self._staged:
+            yield [_sightings_decoder.decode(part) for part in self._staged[bucket]]
+        if not self.spilled:
+            return
         table = await self._tables.table(STAGING)
         chunks = frozenset(self.chunks)
         rows = self._tables.query(

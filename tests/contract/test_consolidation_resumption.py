@@ -54,7 +54,7 @@ async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
 @pytest.fixture
 async def hurried(settings: Settings) -> AsyncIterator[Ledger]:
     """A ledger whose time budget is enough for a few buckets."""
-    opened = composition.build(msgspec.structs.replace(settings, import_time_budget_seconds=0.2))
+    opened = composition.build(msgspec.structs.replace(settings, import_time_budget_seconds=0.05))
     yield opened
     await opened.close()
 
