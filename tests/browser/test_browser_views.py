@@ -55,6 +55,15 @@ async def test_a_hostile_name_is_shown_and_does_nothing(console: Console, page: 
         assert await page.locator("#app img").count() == 0, view
 
 
+async def test_the_overview_says_of_how_many_licenses_the_next_renewal_is(
+    console: Console, page: Page, shown: Shown
+):
+    await console.open("/")
+    renewals = page.get_by_role("region", name="Next renewals")
+    line = renewals.get_by_role("listitem").filter(has_text="Power BI Pro").first
+    await expect(line).to_contain_text("3 licenses by subscription")
+
+
 async def test_every_view_fits_a_narrow_screen(console: Console, page: Page, shown: Shown):
     await page.set_viewport_size({"width": 360, "height": 740})
     overhang = {}

@@ -191,7 +191,16 @@ function renewalsView(rows) {
         "li",
         { class: "line" },
         h("a", { href: address(["licenses", row.portalId, row.skuId]) }, row.title),
-        h("span", { class: "quiet" }, `${row.portalName} · `, day(row.on), ` (`, relative(row.on), ")"),
+        h(
+          "span",
+          { class: "quiet" },
+          `${row.portalName} · `,
+          row.units > 0 && `${count(row.units, "license")} ${row.kind === "contract_end" ? "by contract" : "by subscription"} · `,
+          day(row.on),
+          ` (`,
+          relative(row.on),
+          ")",
+        ),
       ),
     ),
   );
