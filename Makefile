@@ -81,15 +81,15 @@ $(VENV)/.installed: requirements.txt constraints.txt requirements-dev.txt
 .tools/checkov/.installed: requirements-checkov.txt | $(VENV)/.installed
 	@echo "Installing checkov …"
 	@$(RUN) -m venv .tools/checkov
-	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
-	@.tools/checkov/bin/pip install --quiet --disable-pip-version-check --no-deps \
+	@.tools/checkov/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirements-checkov.txt
+	@.tools/checkov/bin/pip install --quiet --no-compile --disable-pip-version-check --no-deps \
 		$$(grep '^pycep-parser==' requirements-dev.txt)
 	@touch $@
 
 .tools/security/.installed: requirements-security.txt | $(VENV)/.installed
 	@echo "Installing bandit, detect-secrets, pip-audit and cyclonedx-bom …"
 	@$(RUN) -m venv .tools/security
-	@.tools/security/bin/pip install --quiet --disable-pip-version-check -r requirements-security.txt
+	@.tools/security/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirements-security.txt
 	@touch $@
 
 # What the function app has in Azure, and nothing else.
